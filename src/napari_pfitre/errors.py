@@ -1,0 +1,54 @@
+"""Every failure a user can cause or meet is one of these; each message says what was expected, what was found, what to do.
+
+    PfitreError
+    ├── FormatError             the file cannot be read as what it claims to be
+    ├── ScanError               the measured data contradict themselves or lack something
+    │   └── QuestionError       the data allow several readings; a named hint decides
+    ├── OptionError             an option is out of its range
+    └── ReconstructionError     a run failed (out of memory, numbers that are not finite, …)
+
+None of them is a RuntimeError: napari's generator workers swallow those.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FormatError", "OptionError", "PfitreError", "QuestionError", "ReconstructionError", "ScanError"]
+
+
+class PfitreError(Exception):
+    """Base of all errors raised on purpose by napari-pfitre."""
+
+
+class FormatError(PfitreError):
+    """The file cannot be read as what it claims to be."""
+
+
+class ScanError(PfitreError):
+    """The measured data contradict themselves or lack something."""
+
+
+class QuestionError(ScanError):
+    """The data allow several readings, and only the user knows which one holds.
+
+    Parameters
+    ----------
+    message
+        The question in one sentence, with the numbers that raised it.
+    hint
+        Name of the keyword of `read_scan` that answers it (``angles``, ``angle_unit``, ``axis_order``, …).
+    choices
+        Values of the hint that would be accepted as they stand; empty when any value of the right kind is.
+    """
+
+    def __init__(self, message: str, *, hint: str, choices: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.hint = hint
+        self.choices = choices
+
+
+class OptionError(PfitreError):
+    """An option is out of its range."""
+
+
+class ReconstructionError(PfitreError):
+    """A run failed; the message says why and what to try."""

@@ -1,0 +1,149 @@
+"""What was measured: frozen, validated values with axes and units beside every field.
+
+The geometry (sense of rotation, centre, y axis) is drawn in docs/conventions.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from .errors import ScanError
+from .frames import LazyFrames
+
+__all__ = ["MissingWedge", "Quantity", "Source", "Step", "TomoScan"]
+
+Quantity = Literal["counts", "transmission", "line integrals", "emission"]
+Frames = LazyFrames | np.ndarray
+
+
+class MissingWedge(NamedTuple):
+    """A gap in the angles modulo 180°, in degrees: from the last angle before it to the first after it."""
+
+    start: float
+    width: float
+
+    def __str__(self) -> str:
+        return f"{self.width:.4g}° missing ({self.start:.4g}° to {self.start + self.width:.4g}°, modulo 180°)"
+
+
+class Source(NamedTuple):
+    """Where data came from."""
+
+    path: Path
+    dataset: str = ""  #: path inside an HDF5 file
+    format: str = ""  #: the reader's name for the layout
+
+
+class Step(NamedTuple):
+    """One thing that was done to the data, with the parameters that would do it again."""
+
+    name: str
+    parameters: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v}' for k, v in self.parameters.items())})"
+
+
+@dataclass(frozen=True, eq=False)
+class TomoScan:
+    """A parallel-beam tomography scan.
+
+    `projections`, `flats` and `darks` may be lazy: index them, do not convert them.
+
+    Raises
+    ------
+    ScanError
+        When the parts contradict each other: lengths, shapes, angles that are not finite, a centre outside the
+        detector, flats for data that are no counts.
+    """
+
+    projections: Frames  #: (angle, row, column)
+    angles: np.ndarray  #: (angle,), radians; zero and sense as drawn in docs/conventions.md
+    quantity: Quantity = "counts"  #: what a value of `projections` is
+    flats: Frames | None = None  #: (flat, row, column), counts with beam and without sample
+    darks: Frames | None = None  #: (dark, row, column), counts without beam
+    flat_positions: np.ndarray | None = None  #: (flat,), index of the projection each flat was taken before
+    centre: float | None = None  #: column index of the rotation axis; None when unknown
+    pixel_size: tuple[float, float] | None = None  #: (row, column), metres at the sample
+    energy_kev: float | None = None  #: photon energy, keV
+    shifts: np.ndarray | None = None  #: (angle, 2), (row, column) in pixels that each projection was displaced by
+    axis_order: tuple[str, str, str] = ("angle", "row", "column")  #: as stored in the source; `projections` is turned
+    name: str = "scan"
+    source: Source | None = None
+    history: tuple[Step, ...] = ()  #: what was done since the file was read
+    notices: tuple[str, ...] = ()  #: what the reader assumed, dropped or repaired, one sentence each
+    metadata: Mapping[str, Any] = field(default_factory=dict)  #: anything else worth keeping, JSON values
+
+    def __post_init__(self):
+        shape = self.projections.shape
+        if len(shape) != 3 or 0 in shape:
+            raise ScanError(f"projections should be (angle, row, column) and not empty; {self.name} has shape {shape}")
+        angles = np.asarray(self.angles, dtype=float)
+        object.__setattr__(self, "angles", angles)
+        if angles.shape != (shape[0],):
+            raise ScanError(f"{angles.size} angles for {shape[0]} projections in {self.name}; pass angles=")
+        if not np.isfinite(angles).all():
+            bad = np.flatnonzero(~np.isfinite(angles))
+            raise ScanError(
+                f"{bad.size} of {angles.size} angles in {self.name} are not numbers (first at index {bad[0]}); pass angles="
+            )
+        for what, stack in (("flats", self.flats), ("darks", self.darks)):
+            if stack is not None and (len(stack.shape) != 3 or tuple(stack.shape[1:]) != tuple(shape[1:])):
+                raise ScanError(
+                    f"{what} of {self.name} have shape {tuple(stack.shape)}, but projections are {shape[1]} rows × "
+                    f"{shape[2]} columns; crop or bin them alike"
+                )
+        if self.flats is not None and self.quantity != "counts":
+            raise ScanError(f"{self.name} has flats, but its values are {self.quantity}; only counts are divided by flats")
+        if self.flat_positions is not None and (self.flats is None or len(self.flat_positions) != len(self.flats)):
+            raise ScanError(f"flat_positions of {self.name} should name one projection for each flat")
+        if self.centre is not None and not -0.5 <= self.centre <= shape[2] - 0.5:
+            raise ScanError(
+                f"the rotation axis of {self.name} is given as column {self.centre:g}, but the detector's columns run "
+                f"from 0 to {shape[2] - 1}"
+            )
+        if self.shifts is not None and self.shifts.shape != (shape[0], 2):
+            raise ScanError(
+                f"shifts of {self.name} should be ({shape[0]}, 2), row and column for each projection; "
+                f"they are {self.shifts.shape}"
+            )
+
+    def replace(self, step: Step | None = None, **changes: Any) -> TomoScan:
+        """A copy with some fields changed and, when given, one more step in its history."""
+        if step is not None:
+            changes["history"] = (*changes.get("history", self.history), step)
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(angles, rows, columns)"""
+        return tuple(int(n) for n in self.projections.shape)
+
+    @property
+    def middle(self) -> float:
+        """The column index of the rotation axis, or of the detector's middle while no axis is known."""
+        return (self.shape[2] - 1) / 2 if self.centre is None else self.centre
+
+    @property
+    def missing_wedges(self) -> tuple[MissingWedge, ...]:
+        """The gaps in the angles modulo 180°, widest first.
+
+        Parallel projections at θ and θ + 180° hold the same data, so the gaps are those of the angles modulo 180°.
+        A gap counts as missing when it is over 3° and over three times the median step.
+        """
+        folded = np.unique(np.round(np.rad2deg(self.angles) % 180, 6) % 180)
+        steps = np.diff(folded, append=folded[0] + 180)
+        limit = max(3.0, 3 * float(np.median(steps)))
+        gaps = [MissingWedge(float(a), float(w)) for a, w in zip(folded, steps, strict=True) if w > limit]
+        return tuple(sorted(gaps, key=lambda gap: -gap.width))
+
+    def sinograms(self, rows: slice) -> np.ndarray:
+        """Some rows as sinograms, (row, angle, column), float32 and contiguous."""
+        block = np.asarray(self.projections[:, rows, :])
+        return np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float32)
