@@ -1,0 +1,10 @@
+"""Forward models and their adjoints: ``A(x)``, ``A.adjoint(y)``, ``A.normal(x)``, ``A.norm()``.
+
+Tensors in, tensors out; device and dtype of the result are those of the operator.
+"""
+
+from __future__ import annotations
+
+from .parallel_beam import ParallelBeam, angular_weights
+
+__all__ = ["ParallelBeam", "angular_weights"]
