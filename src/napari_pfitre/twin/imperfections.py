@@ -1,0 +1,169 @@
+"""What goes wrong between an object and the numbers on disk, each with a strength of its own; 0 is off.
+
+In the order of the physics: the object moves (`displacements`, `angle_errors`), the beam changes
+(`beam_drift`), the detector's pixels differ (`pixel_gains`), photons are counted (`expose`), pixels fail
+(`bad_pixels`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = [
+    "Exposure",
+    "add_noise",
+    "angle_errors",
+    "bad_pixels",
+    "beam_drift",
+    "displacements",
+    "expose",
+    "pixel_gains",
+]
+
+
+def wander(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:
+    """A slow walk: a random one smoothed over a tenth of the scan, zero mean, root mean square `strength`."""
+    if not strength:
+        return np.zeros(n)
+    width = max(n // 10, 1)
+    path = np.cumsum(rng.normal(size=n + width - 1))
+    path = np.convolve(path, np.ones(width) / width, mode="valid")
+    path -= path.mean()
+    return strength * path / max(float(np.sqrt((path**2).mean())), 1e-12)
+
+
+def displacements(rng: np.random.Generator, n: int, jitter: float, drift: float) -> np.ndarray:
+    """How far each projection is displaced, (angle, 2): rows, columns, in pixels.
+
+    `jitter` is the standard deviation from one projection to the next, `drift` the root mean square of a slow
+    motion.
+    """
+    slow = np.stack([wander(rng, n, drift), wander(rng, n, drift)], axis=1)
+    return slow + jitter * rng.normal(size=(n, 2))
+
+
+def angle_errors(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:
+    """By how much the stage missed each angle: independent, normal, in the unit of `strength`."""
+    return strength * rng.normal(size=n)
+
+
+def beam_drift(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:
+    """The beam's intensity at each projection relative to the flats, mean about 1; `strength` is relative."""
+    return np.exp(wander(rng, n, strength))
+
+
+def pixel_gains(rng: np.random.Generator, rows: int, columns: int, strength: float) -> np.ndarray:
+    """Gains that the flats do not know, (row, column): what rings are made of.
+
+    A tenth of the columns carries most of it, as scratches do; it varies along a column by a third of its
+    strength.
+    """
+    marked = np.where(rng.random(columns) < 0.1, 2.5, 0.5)
+    along = rng.normal(size=columns) + rng.normal(size=(rows, columns)) / 3
+    return np.exp(strength * marked * along)
+
+
+def bad_pixels(
+    rng: np.random.Generator, rows: int, columns: int, fraction: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dead and hot pixels, two masks (row, column); either kind is half of `fraction` of all."""
+    draw = rng.random((rows, columns))
+    return draw < fraction / 2, draw > 1 - fraction / 2
+
+
+class Exposure(NamedTuple):
+    """Detector counts."""
+
+    projections: np.ndarray  #: (angle, row, column)
+    flats: np.ndarray  #: (flat, row, column)
+    darks: np.ndarray  #: (dark, row, column)
+
+
+OFFSET, READ_NOISE = 100.0, 2.0  # counts a frame holds without beam, and their standard deviation
+
+
+def expose(
+    rng: np.random.Generator,
+    line_integrals: np.ndarray,
+    photons: float,
+    *,
+    intensity: np.ndarray | None = None,
+    gains: np.ndarray | None = None,
+    bad: tuple[np.ndarray, np.ndarray] | None = None,
+    frames: int = 10,
+) -> Exposure:
+    """Count photons.
+
+    Parameters
+    ----------
+    line_integrals
+        (angle, row, column).
+    photons
+        Mean number in a pixel of the open beam's middle.
+    intensity
+        (angle,), the beam relative to the flats.
+    gains
+        (row, column), see `pixel_gains`; the flats are taken without them.
+    bad
+        Dead and hot pixels; they are so in every frame.
+    frames
+        Flats, and as many darks.
+
+    Returns
+    -------
+    One count a photon over an offset, uint16 where the counts fit, otherwise uint32.
+    """
+    _, rows, columns = line_integrals.shape
+    across, down = np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)[:, None]
+    beam = photons * np.exp(-0.15 * across**2 - 0.1 * down**2)
+    response = 1 + 0.03 * rng.normal(size=(rows, columns))  # known to the flats
+    seen = np.exp(-line_integrals) * (beam * response)
+    if intensity is not None:
+        seen *= intensity[:, None, None]
+    if gains is not None:
+        seen *= gains
+    stacks = []
+    for expected in (
+        seen,
+        np.broadcast_to(beam * response, (frames, rows, columns)),
+        np.zeros((frames, rows, columns)),
+    ):
+        counts = rng.poisson(expected) + rng.normal(OFFSET, READ_NOISE, expected.shape)
+        stacks.append(np.maximum(np.rint(counts), 0))
+    most = np.iinfo(np.uint16).max
+    dtype = np.uint16 if max(stack.max() for stack in stacks) <= most else np.uint32
+    if bad is not None:
+        dead, hot = bad
+        bright = min(OFFSET + 4 * photons, np.iinfo(dtype).max)
+        for stack in stacks:
+            stack[:, dead] = 0
+            stack[:, hot] = bright
+    return Exposure(*(stack.astype(dtype) for stack in stacks))
+
+
+def add_noise(
+    rng: np.random.Generator,
+    line_integrals: np.ndarray,
+    noise: float,
+    *,
+    intensity: np.ndarray | None = None,
+    gains: np.ndarray | None = None,
+    bad: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """The same imperfections on line integrals, with normal noise of `noise` times the largest.
+
+    A dead pixel reads twice the largest line integral, a hot one minus half of it.
+    """
+    largest = float(line_integrals.max())
+    data = line_integrals + noise * largest * rng.standard_normal(line_integrals.shape, dtype=np.float32)
+    if intensity is not None:
+        data -= np.log(intensity)[:, None, None]
+    if gains is not None:
+        data -= np.log(gains)
+    if bad is not None:
+        dead, hot = bad
+        data[:, dead] = 2 * largest
+        data[:, hot] = -largest / 2
+    return data.astype(np.float32)

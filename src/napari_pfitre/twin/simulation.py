@@ -1,0 +1,169 @@
+"""A scan of a known object: drawn on a finer grid, projected by a model of its own, then spoilt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from ..options import as_dict
+from ..results import Provenance, Volume
+from ..scans import Step, TomoScan
+from . import imperfections as spoil
+from . import phantoms
+from .circuits import PROCESSES, circuit
+from .grid import Grid, Phantom, overlap
+from .settings import SimulateOptions
+from .strip import project
+
+__all__ = ["Simulation", "simulate"]
+
+
+class Simulation(NamedTuple):
+    """What was measured, and what is true."""
+
+    scan: TomoScan
+    truth: Volume
+
+
+# One stream of random numbers a topic: switching one imperfection on leaves the object and all the others as
+# they were.
+_TOPICS = ("object", "shifts", "angles", "beam", "gains", "bad pixels", "noise")
+
+
+def simulate(options: SimulateOptions | None = None) -> Simulation:
+    """Simulate a scan.
+
+    The scan's `metadata["simulation"]` says what really happened: the axis's column, every angle in degrees
+    and every displacement, whether or not the scan's own fields tell them.
+
+    Examples
+    --------
+    >>> scan, truth = simulate(SimulateOptions(size=32, slices=2, angles=20))
+    >>> scan.shape, truth.data.shape
+    ((20, 2, 32), (2, 32, 32))
+    """
+    o = options or SimulateOptions()
+    began, started = time.perf_counter(), datetime.now().astimezone()
+    streams = np.random.SeedSequence(o.seed).spawn(len(_TOPICS))
+    rng = {topic: np.random.default_rng(stream) for topic, stream in zip(_TOPICS, streams, strict=True)}
+    grid = Grid.cubic(o.size, o.slices)
+
+    nominal = planned_angles(o.angles, o.missing, o.wedge_centre)
+    actual = nominal + np.deg2rad(spoil.angle_errors(rng["angles"], o.angles, o.angle_error))
+    shifts = spoil.displacements(rng["shifts"], o.angles, o.jitter, o.drift)
+    axis = (o.size - 1) / 2 + o.centre_offset
+    phantom = _PHANTOMS[o.phantom](rng["object"], grid.height, o)
+    truth, sinograms = _measure(phantom, grid, actual, axis, shifts, o.oversampling)
+    scale = o.absorption / max(float(sinograms.max()), 1e-12)
+    truth *= scale
+    sinograms *= scale
+
+    faults = {
+        "intensity": spoil.beam_drift(rng["beam"], o.angles, o.beam_drift) if o.beam_drift else None,
+        "gains": spoil.pixel_gains(rng["gains"], o.slices, o.size, o.rings) if o.rings else None,
+        "bad": spoil.bad_pixels(rng["bad pixels"], o.slices, o.size, o.bad_pixels) if o.bad_pixels else None,
+    }
+    if o.photons is None:
+        frames = {
+            "projections": spoil.add_noise(rng["noise"], sinograms, o.noise, **faults),
+            "quantity": "line integrals",
+        }
+    else:
+        counts = spoil.expose(rng["noise"], sinograms, o.photons, frames=o.frames, **faults)
+        frames = {**counts._asdict(), "quantity": "counts"}
+    pixel = o.pixel_size * 1e-9
+    moved = bool(o.jitter or o.drift)
+    scan = TomoScan(
+        **frames,
+        angles=nominal,
+        centre=axis + o.centre_error,
+        pixel_size=(pixel, pixel),
+        energy_kev=o.energy,
+        shifts=shifts if moved and o.shifts_known else None,
+        name=_name(o),
+        history=(Step("simulate", as_dict(o)),),
+        metadata={
+            "simulation": {
+                "centre": axis,
+                "angles_deg": np.rad2deg(actual).tolist(),
+                "shifts": shifts.tolist(),
+                "absorption_scale": scale,
+            }
+        },
+    )
+    provenance = Provenance(
+        recipe="simulate",
+        options=as_dict(o),
+        shape=scan.shape,
+        angles_deg=tuple(np.rad2deg(nominal).tolist()),
+        centre=axis,
+        pixel_size=scan.pixel_size,
+        energy_kev=o.energy,
+        versions={"numpy": np.__version__},
+        device="cpu",
+        seed=o.seed,
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.perf_counter() - began,
+    )
+    return Simulation(scan, Volume(truth, (pixel,) * 3, provenance, name=f"{_name(o)}, truth"))
+
+
+def planned_angles(count: int, missing: float, wedge_centre: float) -> np.ndarray:
+    """Angles in radians, evenly over what is not missing, in ascending order; the wedge is given in degrees.
+
+    The gap modulo 180° is the missing wedge; without one, the step from the last angle on to the first is as
+    wide as all the others.
+    """
+    if count == 1:
+        return np.deg2rad([wedge_centre - 90.0])
+    # with a wedge both ends are measured; without one the last angle would repeat the first
+    half = (180 - missing) / 2 if missing else 90 * (1 - 1 / count)
+    return np.deg2rad(np.linspace(wedge_centre - 90 - half, wedge_centre - 90 + half, count))
+
+
+def _measure(
+    phantom: Phantom, grid: Grid, angles: np.ndarray, axis: float, shifts: np.ndarray, factor: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The truth on the grid, and its line integrals (angle, row, column) with everything displaced."""
+    slices, size = grid.shape[0], grid.shape[2]
+    tall = bool(shifts[:, 0].any())
+    # Averaging along the axis and projecting commute; only where rows move is a finer z needed, and some
+    # margin.
+    z_factor, margin = (factor, int(np.ceil(np.abs(shifts[:, 0]).max()))) if tall else (1, 0)
+    fine = phantom.rasterise(grid.taller(margin).finer(z_factor, factor))
+    sinograms = project(fine, angles, size, centre=axis, shifts=shifts[:, 1], factor=factor)
+    inside = fine[margin * z_factor : (margin + slices) * z_factor]
+    truth = inside.reshape(slices, z_factor, size, factor, size, factor).mean(
+        axis=(1, 3, 5), dtype=np.float32
+    )
+    if tall:
+        edges = np.arange(fine.shape[0] + 1) / z_factor - margin
+        rows = np.empty((len(angles), slices, size), np.float32)
+        for i, shift in enumerate(shifts[:, 0]):
+            rows[i] = overlap(edges + shift, 0, 1, slices) @ sinograms[i]
+        sinograms = rows
+    return truth, sinograms
+
+
+_PHANTOMS: dict[str, Callable[[np.random.Generator, float, SimulateOptions], Phantom]] = {
+    "circuit": lambda rng, height, o: circuit(rng, height, process=_process(rng, o), cut="pillar"),
+    "lamella": lambda rng, height, o: circuit(rng, height, process=_process(rng, o), cut="lamella"),
+    "blocks": lambda rng, height, o: phantoms.blocks(height),
+    "ellipsoids": lambda rng, height, o: phantoms.ellipsoids(rng, height),
+    "shepp-logan": lambda rng, height, o: phantoms.shepp_logan(),
+    "foam": lambda rng, height, o: phantoms.foam(rng, height),
+    "grains": lambda rng, height, o: phantoms.grains(rng, height),
+}
+
+
+def _process(rng: np.random.Generator, o: SimulateOptions) -> str:
+    return str(rng.choice(list(PROCESSES))) if o.process == "any" else o.process
+
+
+def _name(o: SimulateOptions) -> str:
+    wedge = f", {o.missing:g}° missing" if o.missing else ""
+    return f"simulated {o.phantom}{wedge}"
