@@ -1,0 +1,5 @@
+"""`python -m napari_pfitre`: the command line."""
+
+from .cli import main
+
+main()

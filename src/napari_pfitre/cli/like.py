@@ -1,0 +1,72 @@
+"""What a written volume remembers of its making, as the options that would make it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import OptionError
+from ..options import from_dict
+from ..results import Provenance
+from .command import note
+
+if TYPE_CHECKING:
+    from ..recipes import Recipe
+
+__all__ = ["NOTHING", "Recalled", "recalled", "remembered"]
+
+
+class Recalled(NamedTuple):
+    """The options of an earlier run; None where there are none to take over."""
+
+    file: Path | None = None
+    options: Any = None
+    preparation: Any = None
+    hints: Any = None
+
+
+NOTHING = Recalled()
+
+
+def remembered(path: Path) -> Provenance:
+    """The history in a volume's file.
+
+    Raises
+    ------
+    OptionError
+        When there is none.
+    """
+    from ..io import read_volume
+
+    provenance = read_volume(path).provenance
+    if provenance is None:
+        raise OptionError(f"{path.name} does not say how it was made; give the method and its options instead of --like")
+    return provenance
+
+
+def recalled(path: Path, recipe: Recipe) -> Recalled:
+    """Everything to repeat a run; of another method's run, all but the method's own options."""
+    from ..io import ReadHints
+    from ..preprocess import PrepareOptions
+
+    provenance = remembered(path)
+    options = None
+    if provenance.recipe == recipe.name:
+        options = from_dict(recipe.options_type, dict(provenance.options))
+    else:
+        note(f"Note: {path.name} was made by {provenance.recipe}; {recipe.name} takes its data and preparation only.")
+    source = provenance.source.get("path")
+    return Recalled(
+        None if source is None else Path(source),
+        options,
+        from_dict(PrepareOptions, _step(provenance, "prepare")),
+        from_dict(ReadHints, _step(provenance, "read_scan")),
+    )
+
+
+def _step(provenance: Provenance, name: str) -> dict[str, Any]:
+    """The parameters of a step of the history, empty when it was not taken."""
+    for step in provenance.history:
+        if not isinstance(step, str) and step.get("name") == name:
+            return dict(step.get("parameters", {}))
+    return {}
