@@ -24,9 +24,7 @@ __all__ = ["FinufftPlan", "GridPlan", "plan"]
 IMAGES_AT_ONCE = 4  #: what stays in cache for 512² images; measured in benchmarks/
 
 
-def plan(
-    omega: np.ndarray, shape: tuple[int, int], device: torch.device, tolerance: float
-) -> FinufftPlan | GridPlan:
+def plan(omega: np.ndarray, shape: tuple[int, int], device: torch.device, tolerance: float) -> FinufftPlan | GridPlan:
     """A plan for frequencies `omega` (point, 2), radians per pixel for row and column, and images of `shape`."""
     kind = FinufftPlan if device.type == "cpu" else GridPlan
     return kind(omega, shape, device, tolerance)
@@ -56,9 +54,7 @@ class FinufftPlan:
         for block in data.split(IMAGES_AT_ONCE):
             single = 0 if len(block) == 1 else slice(None)  # FINUFFT wants no axis for a single image
             out = self._plan(kind, len(block)).execute(np.ascontiguousarray(block.numpy()[single]))
-            parts.append(
-                torch.from_numpy(out).unflatten(0, (1, -1)) if len(block) == 1 else torch.from_numpy(out)
-            )
+            parts.append(torch.from_numpy(out).unflatten(0, (1, -1)) if len(block) == 1 else torch.from_numpy(out))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _plan(self, kind: int, n_images: int) -> finufft.Plan:
@@ -91,9 +87,7 @@ class GridPlan:
         order = np.argsort(index.ravel(), kind="stable")
         self._gather = _csr(point, index.ravel(), value.ravel(), size, device)
         self._spread = _csr(index.ravel()[order], point[order], value.ravel()[order], size[::-1], device)
-        correction = np.outer(
-            *(_correction(n, g, width, beta) for n, g in zip(shape, self.grid, strict=True))
-        )
+        correction = np.outer(*(_correction(n, g, width, beta) for n, g in zip(shape, self.grid, strict=True)))
         self._correction = torch.as_tensor(correction, dtype=torch.float32, device=device)
         self._corner = tuple(torch.arange(-(n // 2), n - n // 2, device=device) % g for n, g in
                              zip(shape, self.grid, strict=True))  # fmt: skip

@@ -66,9 +66,7 @@ class ParallelBeam:
         self.centre = (n_columns - 1) / 2 if centre is None else float(centre)
         self.shifts = np.zeros(len(self.angles)) if shifts is None else np.asarray(shifts, dtype=float)
         self.tolerance = tolerance
-        self.weights = (
-            None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=self.device)
-        )
+        self.weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=self.device)
         self.is_convolution = not truncated and (self.weights is None or self.weights.ndim == 1)
         self._measure_lines()
         self._kernel_spectrum: torch.Tensor | None = None
@@ -77,9 +75,7 @@ class ParallelBeam:
     def __repr__(self) -> str:
         ny, nx = self.domain_shape
         kind = "convolution" if self.is_convolution else "adjoint of forward"
-        return (
-            f"ParallelBeam({len(self.angles)} angles, {self.n_columns} columns ← {ny}×{nx}, normal by {kind})"
-        )
+        return f"ParallelBeam({len(self.angles)} angles, {self.n_columns} columns ← {ny}×{nx}, normal by {kind})"
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """A x: line integrals in units of the pixel, (..., angle, column)."""
@@ -87,15 +83,11 @@ class ParallelBeam:
 
     def adjoint(self, y: torch.Tensor) -> torch.Tensor:
         """Aᵀ y, (..., n_y, n_x)."""
-        return self._by_pairs(
-            lambda c: self._back_project(c, self._footprint), y, self.range_shape, self.domain_shape
-        )
+        return self._by_pairs(lambda c: self._back_project(c, self._footprint), y, self.range_shape, self.domain_shape)
 
     def smear(self, y: torch.Tensor) -> torch.Tensor:
         """Back-projection without the footprint, Σ_θ y_θ(x·e_θ) by sinc interpolation: what FBP needs."""
-        return self._by_pairs(
-            lambda c: self._back_project(c, self._phase), y, self.range_shape, self.domain_shape
-        )
+        return self._by_pairs(lambda c: self._back_project(c, self._phase), y, self.range_shape, self.domain_shape)
 
     def normal(self, x: torch.Tensor) -> torch.Tensor:
         """AᵀWA x, (..., n_y, n_x)."""
@@ -168,9 +160,7 @@ class ParallelBeam:
         lines = torch.fft.fft(c, n=self.n_line, norm="forward") * factor.conj()
         return self._nufft.adjoint(lines.flatten(1))
 
-    def _by_pairs(
-        self, transform: Callable, data: torch.Tensor, shape: tuple, shape_out: tuple
-    ) -> torch.Tensor:
+    def _by_pairs(self, transform: Callable, data: torch.Tensor, shape: tuple, shape_out: tuple) -> torch.Tensor:
         """Apply a complex-linear `transform` of real operators to real slices, two at a time."""
         if tuple(data.shape[-2:]) != shape:
             raise ValueError(f"expected (..., {shape[0]}, {shape[1]}), got {tuple(data.shape)}")
@@ -181,11 +171,7 @@ class ParallelBeam:
         pairs = torch.complex(slices[0::2], slices[1::2])
         batch = 2 * nufft.IMAGES_AT_ONCE if self.device.type == "cpu" else len(pairs)
         out = _in_batches(transform, pairs, batch)
-        return (
-            torch.stack([out.real, out.imag], dim=1)
-            .flatten(0, 1)[:n_slices]
-            .reshape(*data.shape[:-2], *shape_out)
-        )
+        return torch.stack([out.real, out.imag], dim=1).flatten(0, 1)[:n_slices].reshape(*data.shape[:-2], *shape_out)
 
     def _convolve(self, x: torch.Tensor) -> torch.Tensor:
         """K ∗ x by zero-padded FFTs; the rows of zeros are never transformed."""
@@ -212,9 +198,7 @@ class ParallelBeam:
         power = _sincs(self.angles, nu) ** 2 * weights[:, None] / n_line
         power[:, 1:] *= 2  # for −ν, whose contribution is the complex conjugate
         rows, columns = (-2 * np.pi * np.outer(f(self.angles), nu).ravel() for f in (np.sin, np.cos))
-        kernel = finufft.nufft2d1(
-            rows, -columns, power.ravel().astype(complex), (py, px), eps=1e-7, isign=1
-        ).real
+        kernel = finufft.nufft2d1(rows, -columns, power.ravel().astype(complex), (py, px), eps=1e-7, isign=1).real
         y, x = (np.abs(np.arange(-(p // 2), p - p // 2)) for p in (py, px))
         kernel[y >= self.domain_shape[0]] = 0  # displacements that no two pixels have
         kernel[:, x >= self.domain_shape[1]] = 0

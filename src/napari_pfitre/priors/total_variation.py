@@ -1,6 +1,6 @@
 """Isotropic total variation, λ Σ |∇x|, in the slices or in the whole volume, with non-negativity if wanted.
 
-    prox(v) = P₊(v − τ div*(p)),     p ← p + ∇x / (n τ) projected onto |p| ≤ 1,     n = 8 in 2-D, 12 in 3-D, τ = step · λ
+    prox(v) = P₊(v − τ ∇ᵀp),    p ← p + ∇x / (n τ) projected onto |p| ≤ 1,    n = 8 in 2-D, 12 in 3-D,    τ = step · λ
 
 (Chambolle, J. Math. Imaging Vis. 20 (2004) 89, as projected gradients; Beck & Teboulle, IEEE Trans. Image Process. 18
 (2009) 2419 for the constraint.) Inside an outer iteration v changes little from call to call, so p is kept between the

@@ -1,8 +1,8 @@
-"""Total variation on the CPU, fused by numba: `total_variation.py` says what is computed, here it is done in few passes.
+"""Total variation on the CPU, fused by numba: `total_variation.py` says what is computed, here it takes few passes.
 
-In 2-D each slice stays in cache through all its inner steps. In 3-D the stack is swept twice an inner step, once for the
-image and once for the dual, in parallel over slices. All arrays float32, (z, y, x); the dual is (axis, z, y, x) with
-axes x, y(, z).
+In 2-D each slice stays in cache through all its inner steps. In 3-D the stack is swept twice an inner step, once for
+the image and once for the dual, in parallel over slices. All arrays are float32, (z, y, x); the dual is (axis, z, y, x)
+with axes x, y(, z).
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import numpy as np
 
 __all__ = ["prox_2d", "prox_3d", "value"]
 
-_compile = numba.njit(
-    parallel=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, cache=True, nogil=True
-)
+_compile = numba.njit(parallel=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, cache=True, nogil=True)
 
 
 def value(x: np.ndarray, dimensions: int) -> float:

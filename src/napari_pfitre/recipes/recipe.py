@@ -1,4 +1,4 @@
-"""What a recipe is, and what every recipe needs around its equation."""
+"""What a recipe is: the row of `RECIPES` that the widget, the command line and the documentation read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..device import Memory, available_memory
+from ..errors import OptionError, ScanError
 from ..results import Run
 from ..scans import TomoScan
 
@@ -15,14 +16,14 @@ __all__ = ["Recipe"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A method, as the widget and the command line see it."""
+    """A method, as the edges see it."""
 
     name: str  #: as typed: "fista-tv"
     title: str  #: as shown: "FISTA-TV"
     summary: str  #: one sentence for a menu or a help text
     options_type: type  #: frozen dataclass; see `napari_pfitre.options`
     generator: Callable[[TomoScan, Any, str], Run]
-    bytes_needed: Callable[[TomoScan, Any], int]  #: peak memory of a run beside the scan itself
+    bytes_per_row: Callable[[TomoScan, Any], int]  #: memory that one row of the scan takes while it is reconstructed
     scan_type: type = TomoScan
 
     def run(self, scan: TomoScan, options: Any = None, *, device: str = "auto") -> Run:
@@ -31,11 +32,17 @@ class Recipe:
         Raises
         ------
         OptionError, ScanError
-            At once, before the first step.
+            When the options or the scan are of another kind than this recipe's; what the data themselves make
+            impossible is raised by the run's first step.
         """
-        return self.generator(scan, self.options_type() if options is None else options, device)
+        options = self.options_type() if options is None else options
+        if not isinstance(options, self.options_type):
+            raise OptionError(f"{self.title} takes {self.options_type.__name__}, not {type(options).__name__}")
+        if not isinstance(scan, self.scan_type):
+            raise ScanError(f"{self.title} reconstructs a {self.scan_type.__name__}, not a {type(scan).__name__}")
+        return self.generator(scan, options, device)
 
     def memory(self, scan: TomoScan, options: Any = None, *, device: str = "cpu") -> Memory:
-        """What a run would need against what is free."""
+        """What a run on all rows at once would need beside the scan, against what is free."""
         options = self.options_type() if options is None else options
-        return Memory(self.bytes_needed(scan, options), available_memory(device))
+        return Memory(self.bytes_per_row(scan, options) * scan.shape[1], available_memory(device))

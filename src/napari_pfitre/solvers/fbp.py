@@ -25,7 +25,7 @@ WINDOWS = {
 
 
 def ramp(n: int, window: str = "ramp", cutoff: float = 1.0) -> np.ndarray:
-    """The filter's transfer function at the frequencies of an FFT of length n, cycles per bin; cutoff is a share of ½."""
+    """The filter's transfer function at the frequencies of an FFT of length n; the cut-off is a share of Nyquist."""
     bins = np.abs(np.fft.fftfreq(n, 1 / n))
     kernel = np.zeros(n)
     kernel[0] = 0.25

@@ -1,11 +1,13 @@
 """FISTA: minimise ½‖A x − y‖²_W + g(x) for a prior g with a proximal step.
 
-    x_k = prox(z_k − s Aᵀ W (A z_k − y), s),   t_{k+1} = (1 + √(1 + 4 t_k²)) / 2,   z_{k+1} = x_k + (t_k − 1)/t_{k+1} (x_k − x_{k−1})
+    x_k = prox(z_k − s AᵀW(A z_k − y), s)
+    t_{k+1} = (1 + √(1 + 4 t_k²)) / 2
+    z_{k+1} = x_k + (t_k − 1) / t_{k+1} · (x_k − x_{k−1})
 
 Beck & Teboulle, SIAM J. Imaging Sci. 2 (2009) 183. Converges for s ≤ 1/‖A‖².
 
-AᵀWA is applied once a step, to x_k; at z_{k+1} it follows by linearity. So the objective of every x_k comes for free, and
-the data are never projected again: ‖A x − y‖² = ⟨x, AᵀA x − 2 Aᵀy⟩ + ‖y‖².
+AᵀWA is applied once a step, to x_k; at z_{k+1} it follows by linearity. So the objective of every x_k comes for free,
+and the data are never projected again: ‖A x − y‖² = ⟨x, AᵀA x − 2 Aᵀy⟩ + ‖y‖².
 """
 
 from __future__ import annotations
