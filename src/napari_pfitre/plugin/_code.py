@@ -1,0 +1,131 @@
+"""A run of the Reconstruct widget as a Python script and as a command line, from the history of its scan."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import OptionError
+from ..options import as_dict, describe
+from ..recipes import Recipe
+from ..scans import TomoScan
+
+__all__ = ["as_command", "as_python"]
+
+
+class Lineage(NamedTuple):
+    """From the file to the scan as it stands."""
+
+    path: str
+    hints: Mapping[str, Any]  #: of read_scan
+    rows: str | None  #: cropped while loading
+    bin: int  #: binned while loading
+    preparation: Mapping[str, Any] | None  #: options of prepare that differ from the defaults
+
+
+def lineage(scan: TomoScan) -> Lineage:
+    """How to make a scan again from its file.
+
+    Raises
+    ------
+    OptionError
+        When it did not come from a file, or by a way that the three widgets do not go.
+    """
+    if scan.source is None or not scan.source.path.exists():
+        raise OptionError(
+            f"{scan.name} was not read from a file; save it first (File ▸ Save Selected Layers) and open that"
+        )
+    hints: Mapping[str, Any] = {}
+    rows, by, preparation = None, 1, None
+    for step in scan.history:
+        if step.name == "read_scan":
+            hints = step.parameters
+        elif step.name == "load":
+            rows, by = step.parameters.get("rows"), step.parameters.get("bin", 1)
+        elif step.name == "prepare":
+            if preparation is not None:
+                raise OptionError(
+                    f"{scan.name} was prepared twice; prepare it once from the loaded scan to copy it as code"
+                )
+            preparation = changed(step.parameters)
+    return Lineage(str(scan.source.path), hints, rows, by, preparation)
+
+
+def changed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The preparation's options that differ from their defaults."""
+    from ..preprocess import PrepareOptions
+
+    defaults = as_dict(PrepareOptions())
+    return {name: value for name, value in values.items() if value != defaults.get(name, value)}
+
+
+def options_set(options: Any) -> dict[str, Any]:
+    """The options that differ from their defaults."""
+    return {o.name: as_dict(options)[o.name] for o in describe(type(options)) if getattr(options, o.name) != o.default}
+
+
+def as_python(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
+    """A script that runs as it stands."""
+    made = lineage(scan)
+    steps, names = [], []
+    if made.rows is not None:
+        steps.append(f"scan = crop(scan, rows={made.rows!r})")
+        names.append("crop")
+    if made.bin > 1:
+        steps.append(f"scan = bin(scan, {made.bin})")
+        names.append("bin")
+    if made.preparation is not None:
+        steps.append(f"scan = prepare(scan, PrepareOptions({_arguments(made.preparation)}))")
+        names += ["PrepareOptions", "prepare"]
+    imports = ["import napari_pfitre as pfitre"]
+    if names:
+        imports.append(f"from napari_pfitre.preprocess import {', '.join(sorted(names))}")
+    hints = _arguments(made.hints)
+    target = f"{scan.source.path.stem}-{recipe.name}.h5"
+    return "\n".join([
+        *imports,
+        "",
+        f"scan = pfitre.read_scan({made.path!r}{', ' + hints if hints else ''})",
+        *steps,
+        f"recipe = pfitre.RECIPES[{recipe.name!r}]",
+        f"options = recipe.options_type({_arguments(options_set(options))})",
+        f"volume = pfitre.finish(recipe.run(scan, options, device={device!r}))",
+        f"pfitre.write_volume(volume, {target!r})",
+        "",
+    ])  # fmt: skip
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
+
+
+def as_command(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
+    """One line for a shell."""
+    made = lineage(scan)
+    preparation = dict(made.preparation or {})
+    for name, value, plain in (("rows", made.rows, None), ("bin", made.bin, 1)):
+        if value == plain:
+            continue
+        if name in preparation:
+            raise OptionError(
+                f"{scan.name} had {name} chosen both while loading and in preparing, which one command cannot say; copy it as Python"
+            )
+        preparation[name] = value
+    words = ["napari-pfitre", "run", recipe.name, made.path, "-o", f"{scan.source.path.stem}-{recipe.name}.h5"]
+    if device != "auto":
+        words += ["--device", device]
+    for values in (options_set(options), preparation, made.hints):
+        for name, value in values.items():
+            words += _flag(name, value)
+    return shlex.join(words)
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{flag}" if value else f"--no-{flag}"]
+    return [
+        f"--{flag}={value}" if str(value).startswith("-") else f"--{flag}",
+        *([] if str(value).startswith("-") else [str(value)]),
+    ]

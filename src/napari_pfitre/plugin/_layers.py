@@ -1,0 +1,263 @@
+"""Scans and volumes ⇄ napari layers: the only file that knows layer metadata, scales, units and axis labels.
+
+Projections are shown as (angle, 1, row, column) in (deg, nm, nm, nm). The axis of length one lies over the whole height
+of the volume, so that projections and a volume (z, y, x) share units and sliders; napari drops every unit of a viewer
+whose layers disagree about one axis.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from ..errors import FormatError
+from ..frames import LazyFrames
+from ..results import Provenance, Volume
+from ..scans import TomoScan
+
+__all__ = ["captions_of", "contrast_limits", "provenance_of", "scan_layer", "scan_of", "sweep_layer", "volume_layers",
+           "volume_of"]  # fmt: skip
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+_KEY = "pfitre"
+_SCAN = "pfitre_scan"
+_SAMPLES = 200_000
+_FRAME_BYTES = 8_000_000  # read at most this much of one frame to find contrast limits
+
+
+class _Held:
+    """A scan kept beside its layer; a duplicated layer shares it rather than copying gigabytes."""
+
+    def __init__(self, scan: TomoScan):
+        self.scan = scan
+
+    def __deepcopy__(self, memo) -> _Held:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<TomoScan {self.scan.name}>"
+
+
+def scan_layer(scan: TomoScan, name: str = "") -> LayerData:
+    """The projections of a scan as lazy image data; `scan_of` gives the scan back from the layer."""
+    n_angles, n_rows, _ = scan.shape
+    unit, (row, column) = _length(scan.pixel_size, 2)
+    degrees = np.rad2deg(scan.angles)
+    start, step, even = _regular(degrees)
+    frames = scan.projections
+    reverse = step < 0  # napari's sliders run upwards
+    if reverse:
+        start, step = float(degrees[-1]), -step
+    height = n_rows * row
+    text = [f"projection {i} of {n_angles} · {angle:.2f}°" for i, angle in enumerate(degrees, 1)]
+    data = _lazy(frames, scan) if isinstance(frames, LazyFrames) else np.asarray(frames)
+    data = (data[::-1] if reverse else data)[:, np.newaxis]
+    return (
+        data,
+        {
+            "name": name or scan.name,
+            "scale": (step, height, row, column),
+            "translate": (start, (height - row) / 2, 0.0, 0.0),
+            "units": ("deg", unit, unit, unit),
+            "axis_labels": ("angle" if even else "projection", "z", "y", "x"),
+            "contrast_limits": contrast_limits(frames),
+            "colormap": "gray",
+            "rgb": False,
+            "metadata": {
+                _KEY: {
+                    "kind": "scan",
+                    "quantity": scan.quantity,
+                    "notices": list(scan.notices),
+                    "captions": text[::-1] if reverse else text,
+                },
+                _SCAN: _Held(scan),
+            },
+        },
+        "image",
+    )
+
+
+def _lazy(frames: LazyFrames, scan: TomoScan) -> da.Array:
+    """One task a projection. The name is never used twice: napari caches blocks by it, and files get rewritten."""
+    source, modified = scan.source, 0
+    if source is not None and source.path.exists():
+        modified = source.path.stat().st_mtime_ns
+    where = scan.name if source is None else f"{source.path}:{source.dataset}:{modified}"
+    return da.from_array(
+        frames,
+        chunks=(1, *frames.shape[1:]),
+        name=f"{where}:{uuid.uuid4().hex}",
+        meta=np.empty((0, 0, 0), frames.dtype),
+    )
+
+
+def _regular(degrees: np.ndarray) -> tuple[float, float, bool]:
+    """First angle and step when the angles are evenly spaced; otherwise 0 and 1, the slider counts projections."""
+    steps = np.diff(degrees)
+    if steps.size and abs(steps.mean()) > 1e-9 and np.abs(steps - steps.mean()).max() < 0.02 * abs(steps.mean()):
+        return float(degrees[0]), float(steps.mean()), True
+    return 0.0, 1.0, False
+
+
+def _length(metres: Sequence[float] | None, n: int) -> tuple[str, tuple[float, ...]]:
+    """Lengths in nm, or in pixels while no size is known; ten digits are enough for a scale."""
+    if metres is None:
+        return "pixel", (1.0,) * n
+    return "nm", tuple(float(f"{m * 1e9:.10g}") for m in metres)
+
+
+def sweep_layer(stack: np.ndarray, centres: Sequence[float], scan: TomoScan, name: str) -> LayerData:
+    """One slice reconstructed for several rotation axes, (centre, y, x), on a slider of its own."""
+    unit, (_, column) = _length(scan.pixel_size, 2)
+    step = float(centres[1] - centres[0]) if len(centres) > 1 else 1.0
+    return (
+        stack[:, np.newaxis, np.newaxis],
+        {
+            "name": name,
+            "scale": (step, 1.0, column, column, column),
+            "translate": (float(centres[0]), 0.0, 0.0, 0.0, 0.0),
+            "units": ("pixel", "deg", unit, unit, unit),
+            "axis_labels": ("centre", "angle", "z", "y", "x"),
+            "contrast_limits": contrast_limits(stack),
+            "colormap": "gray",
+            "rgb": False,
+            "metadata": {_KEY: {"kind": "sweep", "captions": [f"rotation axis at column {c:.2f}" for c in centres]}},
+        },
+        "image",
+    )
+
+
+def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[LayerData]:
+    """A volume and its companions as image data; complex values as amplitude and phase, which napari can show.
+
+    `first_slice` places a slab at its height in the whole volume.
+    """
+    unit, scale = _length(volume.voxel_size, 3)
+    shared = {
+        "scale": scale,
+        "translate": (first_slice * scale[0], 0.0, 0.0),
+        "units": (unit,) * 3,
+        "axis_labels": ("z", "y", "x"),
+        "rgb": False,
+    }
+    about = {
+        "kind": "volume",
+        "unit": volume.unit,
+        "voxel_size": volume.voxel_size,
+        "provenance": None if volume.provenance is None else dataclasses.asdict(volume.provenance),
+    }
+    layers: list[LayerData] = []
+    for title, values in {name or volume.name: volume.data, **{f"{name or volume.name} · {k}": v for k, v in volume.layers.items()}}.items():  # fmt: skip
+        for part, data, look in _real_parts(title, values):
+            layers.append((data, {"name": part, "metadata": {_KEY: dict(about)}, **shared, **look}, "image"))
+    return layers
+
+
+def _real_parts(name: str, data: np.ndarray):
+    if not np.issubdtype(data.dtype, np.complexfloating):
+        yield name, data, {"colormap": "gray", "contrast_limits": contrast_limits(data)}
+        return
+    amplitude = np.abs(data)
+    yield f"{name} · amplitude", amplitude, {"colormap": "gray", "contrast_limits": contrast_limits(amplitude)}
+    yield f"{name} · phase", np.angle(data), {"colormap": "twilight", "contrast_limits": (-np.pi, np.pi)}
+
+
+def contrast_limits(data: Any) -> tuple[float, float]:
+    """Percentiles 0.5 and 99.5 of a sample of the finite values, and never an empty range."""
+    sample = _sample(data)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(sample, (0.5, 99.5)))
+    if high <= low:  # nearly everything is one value: let the few others show
+        low, high = float(sample.min()), float(sample.max())
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _sample(data: Any) -> np.ndarray:
+    """At most about 200 000 values from three places of a stack, as float64; complex data are not expected."""
+    n_frames, n_rows, n_columns = data.shape
+    rows = max(1, min(n_rows, _FRAME_BYTES // max(1, n_columns * data.dtype.itemsize)))
+    top = (n_rows - rows) // 2
+    picked = sorted({n_frames // 6, n_frames // 2, n_frames - 1 - n_frames // 6})
+    parts = [np.asarray(data[i, top : top + rows, :]).ravel() for i in picked]
+    values = np.concatenate(parts)
+    return values[:: max(1, values.size // _SAMPLES)].astype(float)
+
+
+def _about(layer: Any) -> dict[str, Any]:
+    about = layer.metadata.get(_KEY)
+    return about if isinstance(about, dict) else {}
+
+
+def scan_of(layer: Any) -> TomoScan | None:
+    """The scan behind a layer, or None when the layer shows something else (or was given other data)."""
+    held = layer.metadata.get(_SCAN)
+    if not isinstance(held, _Held):
+        return None
+    n_angles, n_rows, n_columns = held.scan.shape
+    return held.scan if tuple(layer.data.shape) == (n_angles, 1, n_rows, n_columns) else None
+
+
+def captions_of(layer: Any) -> list[str]:
+    """What the first axis of a layer means at each of its steps; empty when its slider says enough."""
+    return _about(layer).get("captions", [])
+
+
+def provenance_of(layer: Any) -> Provenance | None:
+    """How a layer's volume was made, when it was made by a recipe."""
+    values = _about(layer).get("provenance")
+    return None if values is None else _provenance(values)
+
+
+def _provenance(values: dict[str, Any]) -> Provenance:
+    return Provenance(**{f.name: values[f.name] for f in dataclasses.fields(Provenance) if f.name in values})
+
+
+def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
+    """What a writer saves for a layer: its values as they are, its voxel size in metres, its history.
+
+    Raises
+    ------
+    FormatError
+        When the layer is no stack of real values.
+    """
+    name = meta.get("name", "volume")
+    values = np.asarray(data)
+    if values.ndim == 2:
+        values = values[np.newaxis]
+    if values.ndim != 3 or values.dtype.kind not in "fiub":
+        raise FormatError(
+            f"a volume has three axes (z, y, x) of real numbers, but layer {name!r} has shape {values.shape} of "
+            f"{values.dtype}; save one volume at a time"
+        )
+    about = meta.get("metadata", {}).get(_KEY, {})
+    provenance = about.get("provenance")
+    return Volume(
+        data=values.astype(np.float32, copy=False),
+        voxel_size=_voxel_size(meta, about),
+        provenance=None if provenance is None else _provenance(provenance),
+        name=name,
+        unit=about.get("unit", ""),
+    )
+
+
+def _voxel_size(meta: dict[str, Any], about: dict[str, Any]) -> tuple[float, float, float] | None:
+    """Metres from scale and units; the very numbers of the volume while nobody has changed the scale."""
+    import pint
+
+    units = [pint.Unit(str(unit)) for unit in meta.get("units", ())][-3:]
+    scale = [float(s) for s in meta.get("scale", ())][-3:]
+    if len(scale) == 2:  # a flat image: its one slice is as thick as a pixel is high
+        units, scale = [units[0], *units], [scale[0], *scale]
+    if len(units) != 3 or not all(unit.is_compatible_with("m") for unit in units):
+        return None
+    metres = tuple(float((s * unit).to("m").magnitude) for s, unit in zip(scale, units, strict=True))
+    known = about.get("voxel_size")
+    return tuple(known) if known is not None and np.allclose(known, metres, rtol=1e-8, atol=0) else metres

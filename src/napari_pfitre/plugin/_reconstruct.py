@@ -1,0 +1,305 @@
+"""The Reconstruct widget: one for every recipe, grown from its options dataclass."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, ProgressBar, PushButton, SpinBox
+from napari.utils.notifications import show_info, show_warning
+
+from ..device import DEVICES
+from ..errors import OptionError, PfitreError
+from ..options import from_dict
+from ..recipes import RECIPES, Recipe
+from ..results import Volume
+from ..scans import TomoScan
+from ._caption import show_captions
+from ._code import as_command, as_python
+from ._form import Note, OptionsForm, line
+from ._layers import provenance_of, scan_of
+from ._live import LiveLayer
+from ._pace import Pace, duration
+from ._scans import ScanBox, about
+from ._settings import preferences
+from ._worker import Job, RunTask, Update, start_run, tell
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["ReconstructWidget"]
+
+_DEVICES = [("automatic (GPU if there is one)" if name == "auto" else name, name) for name in DEVICES]
+
+
+class ReconstructWidget(Container):
+    """Choose a scan and a method, try a slice, reconstruct the volume."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, recipes: dict[str, Recipe] | None = None):
+        super().__init__(labels=True, scrollable=True)
+        self.viewer = napari_viewer
+        self.recipes = RECIPES if recipes is None else recipes
+        self.task: RunTask | None = None
+        self._alive = True
+        self._insist: Any = None  # what was refused for lack of memory and would run if asked again
+        self._forms: dict[str, OptionsForm] = {}
+        self._build()
+        self._connect()
+        self._on_method()
+        self._on_scan()
+        show_captions(napari_viewer)
+
+    # -- appearance
+
+    def _build(self) -> None:
+        self.scan = ScanBox(
+            self.viewer, label="Scan", tooltip="Projections opened with PFITRE; prepared ones where you prepared them."
+        )
+        self.scan_note = Note(label="")
+        self.method = ComboBox(label="Method", choices=[(r.title, name) for name, r in self.recipes.items()])
+        self.method_note = Note(label="")
+        self.forms = Container(labels=False)
+        self.forms.margins = (0, 0, 0, 0)
+        self.device = ComboBox(label="Device", choices=_DEVICES, value=preferences().compute.device,
+                               tooltip="Where to compute. The default is set in Preferences ▸ PFITRE tomography.")  # fmt: skip
+        self.forecast = Note(label="")
+        self.slice = SpinBox(label="Slice", min=0, max=0, tooltip="Which slice to try: a row of the detector, from 0.")
+        self.try_slice = PushButton(text="Try this slice", tooltip="Reconstruct one slice with these settings.")
+        self.run = PushButton(text="Reconstruct", tooltip="Reconstruct the whole volume.")
+        self.stop = PushButton(text="Stop", tooltip="Stop at the next step and keep what there is.", enabled=False)
+        self.bar = ProgressBar(min=0, max=100, value=0, visible=False, label="")
+        self.status = Note(label="")
+        self.rerun = PushButton(text="Use settings of selected volume",
+                                tooltip="Fill this form from the history of the volume selected in the layer list.")  # fmt: skip
+        self.copy_python = PushButton(
+            text="Copy as Python", tooltip="The same run as a Python script, to the clipboard."
+        )
+        self.copy_command = PushButton(
+            text="Copy as command", tooltip="The same run as a command line, to the clipboard."
+        )
+        slices = line(self.slice, self.try_slice, stretch=1, label="Slice")
+        for widget in (
+            self.scan, self.scan_note, self.method, self.method_note, self.forms, self.device, self.forecast,
+            slices, line(self.run, self.stop, label=""), self.bar, self.status, self.rerun,
+            line(self.copy_python, self.copy_command, label=""),
+        ):  # fmt: skip
+            self.append(widget)
+
+    def _connect(self) -> None:
+        self.scan.changed.connect(self._on_scan)
+        self.method.changed.connect(self._on_method)
+        self.device.changed.connect(self._on_options)
+        self.run.clicked.connect(lambda: self.start())
+        self.try_slice.clicked.connect(lambda: self.start(self.slice.value))
+        self.stop.clicked.connect(self.stop_run)
+        self.rerun.clicked.connect(lambda: self.use_settings())
+        self.copy_python.clicked.connect(lambda: self._copy(as_python, "Python script"))
+        self.copy_command.clicked.connect(lambda: self._copy(as_command, "Command line"))
+        self.native.destroyed.connect(self._on_destroyed)
+
+    def _on_destroyed(self) -> None:
+        self._alive = False
+
+    # -- what is chosen
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.recipes[self.method.value]
+
+    @property
+    def form(self) -> OptionsForm:
+        return self._forms[self.method.value]
+
+    @property
+    def chosen(self) -> TomoScan | None:
+        return self.scan.scan
+
+    def _on_method(self, *_: Any) -> None:
+        name = self.method.value
+        if name not in self._forms:
+            self._forms[name] = OptionsForm(self.recipe.options_type)
+            self._forms[name].changed.connect(self._on_options)
+            self.forms.append(self._forms[name])
+        for other, form in self._forms.items():
+            form.visible = other == name
+        self.method_note.say(self.recipe.summary)
+        self._on_options()
+
+    def _on_scan(self, *_: Any) -> None:
+        scan = self.chosen
+        if scan is None:
+            self.scan_note.say("No scan yet: drop a file on the window, use Plugins ▸ PFITRE tomography ▸ Load, or "
+                               "File ▸ Open Sample.")  # fmt: skip
+        else:
+            self.scan_note.say(about(scan))
+            self.slice.max = scan.shape[1] - 1
+            self.slice.value = scan.shape[1] // 2
+        self._on_options()
+
+    def _on_options(self, *_: Any) -> None:
+        self._insist = None
+        self.run.text = "Reconstruct"
+        self.forecast.say(self._forecast())
+
+    def _forecast(self) -> str:
+        scan = self.chosen
+        if scan is None:
+            return ""
+        try:
+            memory = self._memory(scan, self.form.options)
+        except PfitreError as error:
+            return str(error)
+        return f"The volume {memory}." + ("" if memory.fits else " That is too much: load fewer rows, or bin.")
+
+    def _memory(self, scan: TomoScan, options: Any) -> Any:
+        """Against the GPU's memory only once torch is loaded: a forecast must not wait for an import."""
+        device = self.device.value
+        return self.recipe.memory(scan, options, device=device if device == "cpu" or "torch" in sys.modules else "cpu")
+
+    # -- a run
+
+    def start(self, row: int | None = None) -> None:
+        """Reconstruct the volume, or one slice of it; a second call while a run is on does nothing."""
+        if self.task is not None:
+            return
+        scan, layer = self.chosen, self.scan.value
+        if scan is None:
+            show_warning("Choose a scan first: drop a file on the window, or open it with the Load widget.")
+            return
+        try:
+            options = self.form.options
+            if row is None and not self._fits(scan, options):
+                return
+            slab = scan if row is None else one_row(scan, row)
+        except OptionError as error:
+            show_warning(str(error))
+            return
+        except PfitreError as error:
+            tell(error)
+            return
+        recipe, device, settings = self.recipe, self.device.value, preferences()
+        name = f"{layer.name} · {recipe.title}" + ("" if row is None else f" · slice {row}")
+        voxel = None if scan.pixel_size is None else (scan.pixel_size[0], scan.pixel_size[1], scan.pixel_size[1])
+        live = LiveLayer(self.viewer, name, slab.shape[1], voxel, first_slice=row or 0,
+                         hide=layer if settings.display.hide_input else None)  # fmt: skip
+        pace = Pace()
+        job = Job(lambda: recipe.run(slab, options, device=device), device, float(settings.display.preview_interval))
+        self._busy(True)
+        self.task = start_run(
+            job, name,
+            on_update=lambda update: self._on_update(live, pace, update),
+            on_volume=lambda volume: self._on_volume(live, pace, volume),
+            on_error=self._on_error,
+            on_end=self._on_end,
+        )  # fmt: skip
+
+    def _fits(self, scan: TomoScan, options: Any) -> bool:
+        """Whether to start: refused once with numbers, done when the user insists."""
+        memory = self._memory(scan, options)
+        if memory.fits or self._insist == (scan, options):
+            return True
+        self._insist = (scan, options)
+        self.run.text = "Reconstruct anyway"
+        show_warning(
+            f"{self.recipe.title} {memory}; load fewer rows or bin the projections, or press again to run anyway."
+        )
+        return False
+
+    def stop_run(self) -> None:
+        """Ask the run to return what it has."""
+        if self.task is not None:
+            self.task.stop()
+            self.stop.enabled = False
+            self.status.say("stopping at the next step …")
+
+    def _busy(self, busy: bool) -> None:
+        self.run.enabled = self.try_slice.enabled = not busy
+        self.stop.enabled = self.bar.visible = busy
+        if busy:
+            self.bar.min, self.bar.max, self.bar.value = 0, 0, 0
+            self.status.say("starting …")
+
+    def _on_update(self, live: LiveLayer, pace: Pace, update: Update) -> None:
+        live.update(update.previews)
+        if self._alive:
+            self.bar.max = max(update.progress.total, 1)
+            self.bar.value = min(update.progress.step, update.progress.total)
+            if self.stop.enabled:
+                self.status.say(pace.line(update.progress))
+
+    def _on_volume(self, live: LiveLayer, pace: Pace, volume: Volume) -> None:
+        live.finish(volume)
+        if self._alive:
+            figures = {} if volume.provenance is None else volume.provenance.figures
+            words = [
+                f"stopped early after {duration(pace.seconds)}"
+                if volume.partial
+                else f"done in {duration(pace.seconds)}"
+            ]
+            words += [f"{name} {value:.4g}" for name, value in figures.items()]
+            self.status.say(" · ".join(words))
+
+    def _on_error(self, error: Exception) -> None:
+        if self._alive:
+            self.status.say(f"failed: {error}")
+        tell(error)
+
+    def _on_end(self) -> None:
+        stopped_elsewhere = self.task is not None and self.task.worker.abort_requested
+        self.task = None
+        if self._alive:
+            self._busy(False)
+            self._on_options()
+            if stopped_elsewhere:
+                self.status.say("ended by napari; the preview is what was reached")
+
+    # -- settings in and out
+
+    def use_settings(self, layer: Any = None) -> None:
+        """Fill the form from the history of a volume, the selected one unless it is given."""
+        layer = self.viewer.layers.selection.active if layer is None else layer
+        provenance = None if layer is None else provenance_of(layer)
+        if provenance is None:
+            show_warning("Select a volume made by PFITRE in the layer list first.")
+            return
+        if provenance.recipe not in self.recipes:
+            show_warning(f"{layer.name} was made by {provenance.recipe}, which is not among the methods here.")
+            return
+        self.method.value = provenance.recipe
+        try:
+            self.form.options = from_dict(self.recipe.options_type, dict(provenance.options))
+        except PfitreError as error:
+            tell(error)
+            return
+        self._choose_source(provenance.source.get("path"), layer.name)
+
+    def _choose_source(self, path: str | None, name: str) -> None:
+        self.reset_choices()
+        scans = [candidate for candidate in self.scan.choices if candidate is not None]
+        same = [s for s in scans if (source := scan_of(s).source) is not None and str(source.path) == path]
+        if same:
+            self.scan.value = next((s for s in same if name.startswith(s.name)), same[-1])
+        elif path:
+            show_info(f"These are the settings of {name}; open {path} to run them on the same data.")
+
+    def _copy(self, write: Any, what: str) -> None:
+        from qtpy.QtWidgets import QApplication
+
+        scan = self.chosen
+        if scan is None:
+            show_warning("Choose a scan first.")
+            return
+        try:
+            text = write(scan, self.recipe, self.form.options, self.device.value)
+        except PfitreError as error:
+            show_warning(str(error))
+            return
+        QApplication.clipboard().setText(text)
+        show_info(f"{what} copied.")
+
+
+def one_row(scan: TomoScan, row: int) -> TomoScan:
+    """The scan of one slice alone."""
+    from ..preprocess import crop
+
+    return crop(scan, rows=f"{row}:{row + 1}")
