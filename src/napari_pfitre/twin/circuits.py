@@ -100,7 +100,7 @@ def circuit(
     if pillar and height < middles[-1] - middles[0]:
         # A metal layer in the middle, and metal to either end; rather low down, where the routing is dense.
         fits = [m for m in middles if middles[0] <= m - height / 2 and m + height / 2 <= middles[-1]]
-        middle = rng.choice((fits or middles)[:3])
+        middle = rng.choice((fits or middles)[:2])
     else:
         middle = (middles[0] + middles[-1]) / 2 if pillar else _top(slabs) / 2
     layers, bottom = [], -middle
@@ -122,9 +122,7 @@ def _metal(rng: np.random.Generator, p: Process, level: int, field: tuple[float,
     if p.regular:
         return cell_array(rng, field, pitch, along_x, cells=p.reach)
     stops = p.pitch * p.growth[max(level - 1, 0)]
-    return route(
-        rng, field, pitch, along_x, density=p.density, reach=p.reach, rail_every=p.rail_every, stops=stops
-    )
+    return route(rng, field, pitch, along_x, density=p.density, reach=p.reach, rail_every=p.rail_every, stops=stops)
 
 
 def _devices(rng: np.random.Generator, p: Process, field, metal: Wires) -> list[tuple[float, Drawing]]:

@@ -65,9 +65,7 @@ def pixel_gains(rng: np.random.Generator, rows: int, columns: int, strength: flo
     return np.exp(strength * marked * along)
 
 
-def bad_pixels(
-    rng: np.random.Generator, rows: int, columns: int, fraction: float
-) -> tuple[np.ndarray, np.ndarray]:
+def bad_pixels(rng: np.random.Generator, rows: int, columns: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
     """Dead and hot pixels, two masks (row, column); either kind is half of `fraction` of all."""
     draw = rng.random((rows, columns))
     return draw < fraction / 2, draw > 1 - fraction / 2

@@ -30,9 +30,7 @@ class Drawing:
         painted = np.zeros((max(len(y_edges) - 1, 0), max(len(x_edges) - 1, 0)), np.float32)
         columns = np.searchsorted(x_edges, self.boxes[:, :2])
         rows = np.searchsorted(y_edges, self.boxes[:, 2:])
-        for (x0, x1), (y0, y1), value in zip(
-            columns.tolist(), rows.tolist(), self.values.tolist(), strict=True
-        ):
+        for (x0, x1), (y0, y1), value in zip(columns.tolist(), rows.tolist(), self.values.tolist(), strict=True):
             painted[y0:y1, x0:x1] = value
         across = grid.overlap(x_axis, x_edges).astype(np.float32)
         down = grid.overlap(y_axis, y_edges).astype(np.float32)

@@ -28,12 +28,8 @@ class Ellipsoids:
         volume = np.zeros(grid.shape, np.float32)
         axes = [grid.centres(k) for k in range(3)]
         steps = np.array(grid.steps)
-        for centre, semi, turn, value in zip(
-            self.centres, self.semi_axes, self.turns, self.values, strict=True
-        ):
-            spread = np.multiply(
-                turn, semi[:, None], out=np.zeros((3, 3)), where=turn != 0
-            )  # 0 × ∞ is 0 here
+        for centre, semi, turn, value in zip(self.centres, self.semi_axes, self.turns, self.values, strict=True):
+            spread = np.multiply(turn, semi[:, None], out=np.zeros((3, 3)), where=turn != 0)  # 0 × ∞ is 0 here
             reach = np.sqrt((spread**2).sum(axis=0)) + steps
             box = tuple(
                 slice(*np.searchsorted(axis, (middle - r, middle + r)))
@@ -62,9 +58,7 @@ def _coverage(offsets: np.ndarray, shape: np.ndarray, steps: np.ndarray) -> np.n
 
 def _balls(centres: np.ndarray, radii: np.ndarray, values: np.ndarray) -> Ellipsoids:
     n = len(radii)
-    return Ellipsoids(
-        centres, np.repeat(radii[:, None], 3, axis=1), np.broadcast_to(np.eye(3), (n, 3, 3)), values
-    )
+    return Ellipsoids(centres, np.repeat(radii[:, None], 3, axis=1), np.broadcast_to(np.eye(3), (n, 3, 3)), values)
 
 
 def _joined(*parts: Ellipsoids) -> Ellipsoids:
@@ -77,9 +71,7 @@ def _joined(*parts: Ellipsoids) -> Ellipsoids:
 
 
 def _pillar(radius: float, value: float) -> Ellipsoids:
-    return Ellipsoids(
-        np.zeros((1, 3)), np.array([[np.inf, radius, radius]]), np.eye(3)[None], np.array([value])
-    )
+    return Ellipsoids(np.zeros((1, 3)), np.array([[np.inf, radius, radius]]), np.eye(3)[None], np.array([value]))
 
 
 def _turns(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -93,7 +85,7 @@ def ellipsoids(rng: np.random.Generator, height: float, *, count: int = 32) -> E
     radius, angle = 0.33 * np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
     z = rng.uniform(-height / 2, height / 2, count)
     centres = np.stack([z, radius * np.sin(angle), radius * np.cos(angle)], axis=1)
-    semi = np.exp(rng.uniform(np.log(0.02), np.log(0.13), (count, 3)))
+    semi = np.exp(rng.uniform(np.log(0.03), np.log(0.13), (count, 3)))
     return Ellipsoids(centres, semi, _turns(rng, count), rng.uniform(0.2, 1, count))
 
 

@@ -50,8 +50,8 @@ def route(
     for track in range(first, last + 1):
         t = track * pitch
         phase = (track + offset) % rail_every if rail_every else -1
-        if phase == 0:  # a rail takes this track and the next
-            boxes.append((a0 - pitch, a1 + pitch, t - half, t + pitch + half))
+        if phase == 0:  # a rail takes the room of this track and the next
+            boxes.append((a0 - pitch, a1 + pitch, t - 0.1 * pitch, t + 1.1 * pitch))
             wanted = []
             continue
         if phase == 1:
@@ -64,9 +64,7 @@ def route(
             gap = pitch * (1 + rng.exponential(reach * (1 - density) / density))
             start, stop = np.round(np.array([at, at + length]) / stops) * stops
             at = stop + gap
-            if stop - start < pitch or any(
-                start < b + 1.5 * pitch and stop > a - 1.5 * pitch for a, b in pieces
-            ):
+            if stop - start < pitch or any(start < b + 1.5 * pitch and stop > a - 1.5 * pitch for a, b in pieces):
                 continue
             pieces.append((start, stop))
         roomy = rail_every == 0 or phase < rail_every - 1  # the next track is no rail
@@ -94,9 +92,7 @@ def cell_array(rng: np.random.Generator, field: Field, pitch: float, along_x: bo
         start = a0 - 2 * length + phase + (track % 2) * length / 2
         for a in np.arange(start, a1 + length, length):
             joined = track % 8 == 0  # bit-line straps run through
-            boxes.append(
-                (a, a + length - (0 if joined else 0.7 * pitch), track * pitch - half, track * pitch + half)
-            )
+            boxes.append((a, a + length - (0 if joined else 0.7 * pitch), track * pitch - half, track * pitch + half))
     return Wires(_placed(boxes, along_x), pitch, along_x)
 
 
@@ -158,9 +154,7 @@ def pads(rng: np.random.Generator, field: Field, pitch: float) -> np.ndarray:
 
 def clear_of(boxes: np.ndarray, field: Field) -> np.ndarray:
     """The rectangles cut at the field's border."""
-    return np.stack(
-        [np.clip(boxes[:, k], field[k // 2 * 2], field[k // 2 * 2 + 1]) for k in range(4)], axis=1
-    )
+    return np.stack([np.clip(boxes[:, k], field[k // 2 * 2], field[k // 2 * 2 + 1]) for k in range(4)], axis=1)
 
 
 def _empty_block(rng: np.random.Generator, frame: Field) -> Field | None:

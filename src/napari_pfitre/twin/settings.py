@@ -33,9 +33,7 @@ class SimulateOptions:
         int, {"min": 16, "max": 4096, "label": "columns", "unit": "pixels", "tooltip": "Detector columns"}
     ] = 128
     slices: Annotated[int, {"min": 1, "max": 4096, "unit": "pixels", "tooltip": "Detector rows"}] = 16
-    angles: Annotated[
-        int, {"min": 1, "max": 10000, "label": "projections", "tooltip": "Number of projections"}
-    ] = 121
+    angles: Annotated[int, {"min": 1, "max": 10000, "label": "projections", "tooltip": "Number of projections"}] = 121
     missing: Annotated[
         float,
         {
@@ -130,27 +128,19 @@ class SimulateOptions:
         },
     ] = 0.0
     rings: Annotated[float, {**_FRACTION, "tooltip": "Relative error of the detector pixels' gains"}] = 0.0
-    bad_pixels: Annotated[
-        float, {**_FRACTION, "tooltip": "Part of the detector's pixels that is dead or hot"}
-    ] = 0.0
-    beam_drift: Annotated[
-        float, {**_FRACTION, "tooltip": "Relative change of the beam's intensity over the scan"}
-    ] = 0.0
+    bad_pixels: Annotated[float, {**_FRACTION, "tooltip": "Part of the detector's pixels that is dead or hot"}] = 0.0
+    beam_drift: Annotated[float, {**_FRACTION, "tooltip": "Relative change of the beam's intensity over the scan"}] = (
+        0.0
+    )
     frames: Annotated[
         int,
-        {"min": 1, "max": 1000, "label": "flats and darks", "tooltip": "Number of each, with photons"}
-        | _ADVANCED,
+        {"min": 1, "max": 1000, "label": "flats and darks", "tooltip": "Number of each, with photons"} | _ADVANCED,
     ] = 10
-    pixel_size: Annotated[
-        float, {"min": 0.1, "max": 1e6, "unit": "nm", "tooltip": "At the sample"} | _ADVANCED
-    ] = 20.0
-    energy: Annotated[
-        float, {"min": 0.01, "max": 1000.0, "unit": "keV", "tooltip": "Of the photons"} | _ADVANCED
-    ] = 9.0
+    pixel_size: Annotated[float, {"min": 0.1, "max": 1e6, "unit": "nm", "tooltip": "At the sample"} | _ADVANCED] = 20.0
+    energy: Annotated[float, {"min": 0.01, "max": 1000.0, "unit": "keV", "tooltip": "Of the photons"} | _ADVANCED] = 9.0
     oversampling: Annotated[
         int,
-        {"min": 1, "max": 8, "tooltip": "How many times finer than the reconstruction the object is drawn"}
-        | _ADVANCED,
+        {"min": 1, "max": 8, "tooltip": "How many times finer than the reconstruction the object is drawn"} | _ADVANCED,
     ] = 2
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "The same seed gives the same scan"}] = 0
 
@@ -158,6 +148,6 @@ class SimulateOptions:
         check(self)
         if abs(self.centre_offset) + abs(self.centre_error) > self.size / 2:
             raise OptionError(
-                f"centre_offset {self.centre_offset:g} and centre_error {self.centre_error:g} put the axis off "
-                f"a detector of {self.size} columns; keep their sum under {self.size / 2:g}"
+                f"centre_offset {self.centre_offset:g} and centre_error {self.centre_error:g} put the axis "
+                f"off a detector of {self.size} columns; keep their sum under {self.size / 2:g}"
             )

@@ -137,9 +137,7 @@ def _measure(
     fine = phantom.rasterise(grid.taller(margin).finer(z_factor, factor))
     sinograms = project(fine, angles, size, centre=axis, shifts=shifts[:, 1], factor=factor)
     inside = fine[margin * z_factor : (margin + slices) * z_factor]
-    truth = inside.reshape(slices, z_factor, size, factor, size, factor).mean(
-        axis=(1, 3, 5), dtype=np.float32
-    )
+    truth = inside.reshape(slices, z_factor, size, factor, size, factor).mean(axis=(1, 3, 5), dtype=np.float32)
     if tall:
         edges = np.arange(fine.shape[0] + 1) / z_factor - margin
         rows = np.empty((len(angles), slices, size), np.float32)

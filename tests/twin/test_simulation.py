@@ -1,0 +1,185 @@
+"""A simulated scan: valid, repeatable, and honest about what happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_pfitre.errors import OptionError
+from napari_pfitre.options import from_dict
+from napari_pfitre.twin import Grid, SimulateOptions, circuit, project, simulate
+from napari_pfitre.twin.phantoms import Ellipsoids
+from napari_pfitre.twin.simulation import _measure, planned_angles
+
+SMALL = SimulateOptions(size=48, slices=4, angles=31)
+ROUGH = dataclasses.replace(
+    SMALL,
+    photons=5000.0,
+    jitter=0.4,
+    drift=0.8,
+    centre_offset=1.5,
+    centre_error=-0.75,
+    angle_error=0.3,
+    rings=0.02,
+    bad_pixels=0.01,
+    beam_drift=0.02,
+)
+
+
+def test_default_scan():
+    """A limited-angle chip: ±60°, line integrals, in metres, with its history and its truth."""
+    scan, truth = simulate()
+    assert scan.shape == (121, 16, 128)
+    assert np.rad2deg(scan.angles[[0, -1]]) == pytest.approx([-60, 60])
+    (wedge,) = scan.missing_wedges
+    assert wedge == pytest.approx((60, 60))
+    assert scan.quantity == "line integrals"
+    assert scan.pixel_size == pytest.approx((20e-9, 20e-9))
+    assert scan.centre == 63.5
+    assert scan.shifts is None
+    assert truth.data.shape == (16, 128, 128)
+    assert truth.data.dtype == np.float32
+    assert truth.voxel_size == pytest.approx((20e-9,) * 3)
+    assert truth.provenance.angles_deg == pytest.approx(np.rad2deg(scan.angles))
+    (step,) = scan.history
+    assert from_dict(SimulateOptions, dict(step.parameters)) == SimulateOptions()
+
+
+@pytest.mark.parametrize("options", [SMALL, ROUGH], ids=["clean", "rough"])
+def test_seed(options):
+    """The same seed gives the same scan to the last bit; another seed another object and other noise."""
+    one, two = simulate(options), simulate(options)
+    other = simulate(dataclasses.replace(options, seed=1))
+    assert np.array_equal(one.scan.projections, two.scan.projections)
+    assert np.array_equal(one.truth.data, two.truth.data)
+    assert not np.array_equal(one.scan.projections, other.scan.projections)
+    assert not np.array_equal(one.truth.data, other.truth.data)
+
+
+def test_switches_are_independent():
+    """Turning one imperfection on leaves the object and every other imperfection as they were."""
+    calm = simulate(dataclasses.replace(ROUGH, rings=0.0))
+    rough = simulate(ROUGH)
+    assert calm.scan.metadata["simulation"]["shifts"] == rough.scan.metadata["simulation"]["shifts"]
+    assert calm.scan.metadata["simulation"]["angles_deg"] == rough.scan.metadata["simulation"]["angles_deg"]
+    np.testing.assert_allclose(calm.truth.data, rough.truth.data, rtol=1e-5)
+
+
+def test_counts():
+    """With photons there are flats, darks, and after correction the line integrals come back within the noise."""
+    scan, _ = simulate(dataclasses.replace(SMALL, photons=1e6, frames=20))
+    clean, _ = simulate(dataclasses.replace(SMALL, noise=0.0))
+    assert scan.quantity == "counts"
+    assert scan.flats.shape == scan.darks.shape == (20, 4, 48)
+    dark = scan.darks.mean(axis=0)
+    transmission = (scan.projections - dark) / (scan.flats.mean(axis=0) - dark)
+    error = -np.log(transmission) - clean.projections
+    assert error.std() < 3e-3
+    assert clean.projections.max() == pytest.approx(SMALL.absorption)
+
+
+def test_recorded_displacements_are_the_applied_ones():
+    """Undone by the recorded numbers, the scan is the undisturbed one: columns in the projector, rows by whole ones."""
+    options = dataclasses.replace(SMALL, phantom="lamella", noise=0.0, jitter=0.6, drift=1.0)
+    scan, truth = simulate(options)
+    assert scan.shifts.tolist() == scan.metadata["simulation"]["shifts"]
+    assert np.abs(scan.shifts).max() > 0.5
+    fine = Grid.cubic(48, 4).taller(8).finer(4, 2)
+    streams = np.random.SeedSequence(0).spawn(7)
+    volume = circuit(np.random.default_rng(streams[0]), 4 / 48, cut="lamella").rasterise(fine)
+    scale = scan.metadata["simulation"]["absorption_scale"]
+    for i in (0, 7, 30):
+        rows, columns = scan.shifts[i]
+        (line,) = project(volume, scan.angles[i : i + 1], 48, shifts=np.array([columns]), factor=2) * scale
+        # Detector row r sees the object from r − shift; 4 fine slices a row, 8 rows of margin.
+        at = (np.arange(16) + 0.5) / 4 - rows + 8
+        moved = np.stack([np.interp(at, (np.arange(len(line)) + 0.5) / 4, line[:, c]) for c in range(48)], axis=1)
+        expected = moved.reshape(4, 4, 48).mean(axis=1)
+        still = line[32:48].reshape(4, 4, 48).mean(axis=1)
+        assert np.linalg.norm(scan.projections[i] - expected) < 0.35 * np.linalg.norm(still - expected)
+    unknown = simulate(dataclasses.replace(options, shifts_known=False)).scan
+    assert unknown.shifts is None
+    assert unknown.metadata["simulation"]["shifts"] == scan.metadata["simulation"]["shifts"]
+    assert np.array_equal(unknown.projections, scan.projections)
+    assert truth.data.shape == (4, 48, 48)
+
+
+def test_displacements_move_the_object():
+    """The shadow of a ball moves by just the rows and columns asked for."""
+    ball = Ellipsoids(np.zeros((1, 3)), np.full((1, 3), 0.17), np.eye(3)[None], np.ones(1))
+    shifts = np.random.default_rng(0).uniform(-3, 3, (7, 2))
+    _, sinograms = _measure(ball, Grid.cubic(48, 32), np.linspace(0, 2, 7), 23.5, shifts, 2)
+    weight = sinograms.sum(axis=(1, 2), dtype=float)
+    rows = sinograms.sum(axis=2, dtype=float) @ (np.arange(32) - 15.5) / weight
+    columns = sinograms.sum(axis=1, dtype=float) @ (np.arange(48) - 23.5) / weight
+    np.testing.assert_allclose(np.stack([rows, columns], axis=1), shifts, atol=2e-3)
+
+
+def test_axis_and_its_misstatement():
+    """The object turns about the true axis; the scan states the one it was told."""
+    options = dataclasses.replace(
+        SMALL, phantom="blocks", noise=0.0, missing=0.0, angles=60, centre_offset=2.25, centre_error=0.5
+    )
+    scan, truth = simulate(options)
+    assert scan.centre == 23.5 + 2.75
+    assert scan.metadata["simulation"]["centre"] == 23.5 + 2.25
+    sums = scan.projections.sum(axis=(1, 2), dtype=float)
+    mean = (scan.projections.sum(axis=1, dtype=float) @ np.arange(48)) / sums
+    weight = truth.data.sum(axis=0, dtype=float)
+    at = np.arange(48) - 23.5
+    x, y = (weight.sum(axis=0) @ at) / weight.sum(), -(weight.sum(axis=1) @ at) / weight.sum()
+    expected = 25.75 + x * np.cos(scan.angles) + y * np.sin(scan.angles)
+    np.testing.assert_allclose(mean, expected, atol=0.01)
+
+
+def test_truth_has_the_mass_of_its_projections():
+    scan, truth = simulate(dataclasses.replace(SMALL, noise=0.0))
+    sums = scan.projections.sum(axis=2, dtype=float)
+    np.testing.assert_allclose(sums, np.broadcast_to(truth.data.sum(axis=(1, 2)), sums.shape), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("missing", "centre"), [(60, 90), (96, 0), (0, 90), (110, -35), (1, 45)])
+def test_planned_angles(missing, centre):
+    """The gap modulo 180° is as wide as asked for and where it was asked for; without one the steps are even."""
+    angles = np.sort(np.rad2deg(planned_angles(40, missing, centre)) % 180)
+    gaps = np.diff(angles, append=angles[0] + 180)
+    if missing == 0:
+        assert gaps == pytest.approx(180 / 40)
+        return
+    expected = np.full(40, (180 - missing) / 39)
+    at = int(np.argmin(np.abs((angles + gaps / 2 - centre + 90) % 180 - 90)))
+    expected[at] = missing
+    assert gaps == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("phantom", ["circuit", "lamella", "blocks", "ellipsoids", "shepp-logan", "foam", "grains"])
+def test_every_phantom(phantom):
+    scan, truth = simulate(dataclasses.replace(SMALL, phantom=phantom, process="any"))
+    assert np.isfinite(scan.projections).all()
+    assert truth.data.max() > 0.01
+    assert truth.data.min() > -1e-6
+
+
+def test_one_projection_and_one_slice():
+    scan, truth = simulate(SimulateOptions(size=16, slices=1, angles=1, jitter=1.0))
+    assert scan.shape == (1, 1, 16)
+    assert truth.data.shape == (1, 16, 16)
+
+
+def test_impossible_axis():
+    with pytest.raises(OptionError, match="keep their sum under 24"):
+        dataclasses.replace(SMALL, centre_offset=20.0, centre_error=5.0)
+
+
+def test_sample_data_need_nothing_heavy():
+    """A fresh process that simulates loads neither torch nor numba nor napari."""
+    code = (
+        "import sys; from napari_pfitre.twin import simulate; simulate(); "
+        "print([m for m in ('torch', 'numba', 'napari', 'skimage', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
