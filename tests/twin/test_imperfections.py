@@ -55,16 +55,18 @@ def test_beam_drift_reaches_the_data():
     clean = np.full((50, 3, 4), 1.0, np.float32)
     beam = spoil.beam_drift(rng(), 50, 0.05)
     assert np.sqrt((np.log(beam) ** 2).mean()) == pytest.approx(0.05)
-    integrals = spoil.add_noise(rng(), clean, 0, intensity=beam)
+    integrals = spoil.add_noise(rng(), clean, 0, spoil.Faults(intensity=beam))
     np.testing.assert_allclose(integrals[:, 1, 2], 1 - np.log(beam), rtol=1e-5)
-    counts = spoil.expose(rng(), np.tile(clean, (1, 20, 20)), 1e6, intensity=beam).projections - spoil.OFFSET
+    counts = (
+        spoil.expose(rng(), np.tile(clean, (1, 20, 20)), 1e6, spoil.Faults(intensity=beam)).projections - spoil.OFFSET
+    )
     seen = counts.mean(axis=(1, 2))
     np.testing.assert_allclose(seen / seen.mean(), beam / beam.mean(), rtol=1e-3)
 
 
 def test_pixel_gains_are_in_the_projections_and_not_in_the_flats():
     gains = spoil.pixel_gains(rng(), 30, 40, 0.05)
-    still, spoilt = (spoil.expose(rng(1), np.zeros((200, 30, 40)), 1e6, gains=g) for g in (None, gains))
+    still, spoilt = (spoil.expose(rng(1), np.zeros((200, 30, 40)), 1e6, spoil.Faults(gains=g)) for g in (None, gains))
     with_gains = (spoilt.projections - spoil.OFFSET).mean(axis=0)
     without = (still.projections - spoil.OFFSET).mean(axis=0)
     np.testing.assert_allclose(with_gains / without, gains, rtol=2e-3)
@@ -78,10 +80,10 @@ def test_bad_pixels():
     assert dead.mean() == pytest.approx(0.01, rel=0.2)
     assert hot.mean() == pytest.approx(0.01, rel=0.2)
     assert not (dead & hot).any()
-    counts = spoil.expose(rng(), np.ones((2, 200, 300)), 1000, bad=bad, frames=2)
+    counts = spoil.expose(rng(), np.ones((2, 200, 300)), 1000, spoil.Faults(bad=bad), frames=2)
     for stack in counts:
         assert not stack[:, dead].any()
         assert (stack[:, hot] > 3000).all()
-    integrals = spoil.add_noise(rng(), np.ones((2, 200, 300), np.float32), 0.01, bad=bad)
+    integrals = spoil.add_noise(rng(), np.ones((2, 200, 300), np.float32), 0.01, spoil.Faults(bad=bad))
     assert (integrals[:, dead] == 2).all()
     assert (integrals[:, hot] == -0.5).all()

@@ -88,7 +88,7 @@ def test_recorded_displacements_are_the_applied_ones():
     scan, truth = simulate(options)
     assert scan.shifts.tolist() == scan.metadata["simulation"]["shifts"]
     assert np.abs(scan.shifts).max() > 0.5
-    fine = Grid.cubic(48, 4).taller(8).finer(4, 2)
+    fine = Grid.cubic(48, 4).slab(-8, 12).finer(4, 2)
     streams = np.random.SeedSequence(0).spawn(7)
     volume = circuit(np.random.default_rng(streams[0]), 4 / 48, cut="lamella").rasterise(fine)
     scale = scan.metadata["simulation"]["absorption_scale"]
@@ -117,6 +117,18 @@ def test_displacements_move_the_object():
     rows = sinograms.sum(axis=2, dtype=float) @ (np.arange(32) - 15.5) / weight
     columns = sinograms.sum(axis=1, dtype=float) @ (np.arange(48) - 23.5) / weight
     np.testing.assert_allclose(np.stack([rows, columns], axis=1), shifts, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "options", [SMALL, dataclasses.replace(SMALL, jitter=0.7, phantom="foam")], ids=["still", "moving"]
+)
+def test_slabs(options, monkeypatch):
+    """A volume too large to be drawn at once is the same volume."""
+    whole = simulate(options)
+    monkeypatch.setattr("napari_pfitre.twin.simulation._WORKING_BYTES", 1)
+    parts = simulate(options)
+    np.testing.assert_allclose(parts.truth.data, whole.truth.data, atol=1e-6)
+    np.testing.assert_allclose(parts.scan.projections, whole.scan.projections, atol=1e-5)
 
 
 def test_axis_and_its_misstatement():

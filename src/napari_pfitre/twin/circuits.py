@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from .layers import Drawing, Layer, Layers
-from .routing import Wires, cell_array, clear_of, crossings, fill, pads, route
+from .routing import Field, Wires, cell_array, clear_of, crossings, fill, pads, route
 
 __all__ = ["PROCESSES", "Process", "circuit"]
 
@@ -115,7 +115,7 @@ def _top(slabs: list[tuple[float, Drawing]]) -> float:
     return sum(thickness for thickness, _ in slabs)
 
 
-def _metal(rng: np.random.Generator, p: Process, level: int, field: tuple[float, ...]) -> Wires:
+def _metal(rng: np.random.Generator, p: Process, level: int, field: Field) -> Wires:
     """Wires of one layer; even layers run along x, odd ones along y."""
     pitch = p.pitch * p.growth[level]
     along_x = level % 2 == 0
@@ -125,7 +125,7 @@ def _metal(rng: np.random.Generator, p: Process, level: int, field: tuple[float,
     return route(rng, field, pitch, along_x, density=p.density, reach=p.reach, rail_every=p.rail_every, stops=stops)
 
 
-def _devices(rng: np.random.Generator, p: Process, field, metal: Wires) -> list[tuple[float, Drawing]]:
+def _devices(rng: np.random.Generator, p: Process, field: Field, metal: Wires) -> list[tuple[float, Drawing]]:
     """Gates on the substrate and the contacts that join them to the lowest metal."""
     gates = cell_array(rng, field, 1.5 * p.pitch, along_x=False, cells=5).boxes
     gates = gates[rng.random(len(gates)) < 0.9]
@@ -139,14 +139,14 @@ def _devices(rng: np.random.Generator, p: Process, field, metal: Wires) -> list[
     ]
 
 
-def _strips(field, pitch: float) -> np.ndarray:
+def _strips(field: Field, pitch: float) -> np.ndarray:
     """Trenches between rows of devices."""
     x0, x1, y0, y1 = field
     y = np.arange(y0, y1, pitch)
     return np.stack([np.full_like(y, x0), np.full_like(y, x1), y, y + 0.25 * pitch], axis=1)
 
 
-def _stacked_vias(rng: np.random.Generator, p: Process, field) -> np.ndarray:
+def _stacked_vias(rng: np.random.Generator, p: Process, field: Field) -> np.ndarray:
     """Middles of the vias that go through all layers, (n, 2): x, y."""
     x0, x1, y0, y1 = field
     count = rng.poisson(10 * (x1 - x0) * (y1 - y0)) + 2
@@ -165,11 +165,11 @@ def _shrunk(boxes: np.ndarray, scale: float) -> np.ndarray:
     return middle + scale * (boxes - middle)
 
 
-def _plane(field, value: float) -> Drawing:
+def _plane(field: Field, value: float) -> Drawing:
     return Drawing(np.array([field]), np.array([value]))
 
 
-def _drawing(field, background: float, *parts: tuple[np.ndarray, float]) -> Drawing:
+def _drawing(field: Field, background: float, *parts: tuple[np.ndarray, float]) -> Drawing:
     """Rectangles of several materials over a background, cut at the field's border."""
     boxes = np.concatenate([[field], *(boxes for boxes, _ in parts)])
     values = np.concatenate([[background], *(np.full(len(boxes), value) for boxes, value in parts)])

@@ -17,27 +17,26 @@ __all__ = ["Grid", "Phantom", "overlap"]
 
 @dataclass(frozen=True)
 class Grid:
-    """Voxels of equal size around the middle of the field of view."""
+    """Voxels of equal size; in the slice they lie around the middle of the field of view."""
 
     shape: tuple[int, int, int]  #: (z, y, x)
     steps: tuple[float, float, float]  #: (z, y, x), voxel edge lengths
+    middle: float = 0.0  #: z of the grid's middle
 
     @classmethod
     def cubic(cls, size: int, slices: int) -> Grid:
         """`slices` slices of `size` × `size` cubic voxels."""
-        return cls((slices, size, size), (1 / size,) * 3)
+        return cls((slices, size, size), (1 / size, 1 / size, 1 / size))
 
     def finer(self, z: int, yx: int) -> Grid:
         """The same field in voxels `z` times smaller along z and `yx` times smaller in the slice."""
-        factors = (z, yx, yx)
-        return Grid(
-            tuple(n * f for n, f in zip(self.shape, factors, strict=True)),
-            tuple(h / f for h, f in zip(self.steps, factors, strict=True)),
-        )
+        (n_z, n_y, n_x), (h_z, h_y, h_x) = self.shape, self.steps
+        return Grid((n_z * z, n_y * yx, n_x * yx), (h_z / z, h_y / yx, h_x / yx), self.middle)
 
-    def taller(self, margin: int) -> Grid:
-        """The same voxels and `margin` more slices at either end."""
-        return Grid((self.shape[0] + 2 * margin, *self.shape[1:]), self.steps)
+    def slab(self, start: int, stop: int) -> Grid:
+        """Slices from `start` to `stop`, which may lie beyond the grid."""
+        middle = self.middle + ((start + stop) / 2 - self.shape[0] / 2) * self.steps[0]
+        return Grid((stop - start, *self.shape[1:]), self.steps, middle)
 
     @property
     def height(self) -> float:
@@ -46,12 +45,12 @@ class Grid:
     def centres(self, axis: int) -> np.ndarray:
         """Coordinates of the voxel centres along one axis."""
         n = self.shape[axis]
-        return (np.arange(n) - (n - 1) / 2) * self.steps[axis]
+        return (np.arange(n) - (n - 1) / 2) * self.steps[axis] + (self.middle if axis == 0 else 0.0)
 
     def overlap(self, axis: int, edges: np.ndarray) -> np.ndarray:
         """How much of each voxel lies between consecutive `edges`, (voxel, interval)."""
         n, step = self.shape[axis], self.steps[axis]
-        return overlap(edges, -n / 2 * step, step, n)
+        return overlap(edges, (self.middle if axis == 0 else 0.0) - n / 2 * step, step, n)
 
 
 def overlap(edges: np.ndarray, start: float, step: float, count: int) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 __all__ = [
     "Exposure",
+    "Faults",
     "add_noise",
     "angle_errors",
     "bad_pixels",
@@ -71,6 +72,17 @@ def bad_pixels(rng: np.random.Generator, rows: int, columns: int, fraction: floa
     return draw < fraction / 2, draw > 1 - fraction / 2
 
 
+class Faults(NamedTuple):
+    """What beam and detector do to every frame; None is nothing."""
+
+    intensity: np.ndarray | None = None  #: (angle,), the beam relative to the flats
+    gains: np.ndarray | None = None  #: (row, column), see `pixel_gains`; the flats are taken without them
+    bad: tuple[np.ndarray, np.ndarray] | None = None  #: dead and hot pixels, so in every frame
+
+
+PERFECT = Faults()
+
+
 class Exposure(NamedTuple):
     """Detector counts."""
 
@@ -86,10 +98,7 @@ def expose(
     rng: np.random.Generator,
     line_integrals: np.ndarray,
     photons: float,
-    *,
-    intensity: np.ndarray | None = None,
-    gains: np.ndarray | None = None,
-    bad: tuple[np.ndarray, np.ndarray] | None = None,
+    faults: Faults = PERFECT,
     frames: int = 10,
 ) -> Exposure:
     """Count photons.
@@ -100,12 +109,6 @@ def expose(
         (angle, row, column).
     photons
         Mean number in a pixel of the open beam's middle.
-    intensity
-        (angle,), the beam relative to the flats.
-    gains
-        (row, column), see `pixel_gains`; the flats are taken without them.
-    bad
-        Dead and hot pixels; they are so in every frame.
     frames
         Flats, and as many darks.
 
@@ -118,10 +121,10 @@ def expose(
     beam = photons * np.exp(-0.15 * across**2 - 0.1 * down**2)
     response = 1 + 0.03 * rng.normal(size=(rows, columns))  # known to the flats
     seen = np.exp(-line_integrals) * (beam * response)
-    if intensity is not None:
-        seen *= intensity[:, None, None]
-    if gains is not None:
-        seen *= gains
+    if faults.intensity is not None:
+        seen *= faults.intensity[:, None, None]
+    if faults.gains is not None:
+        seen *= faults.gains
     stacks = []
     for expected in (
         seen,
@@ -132,8 +135,8 @@ def expose(
         stacks.append(np.maximum(np.rint(counts), 0))
     most = np.iinfo(np.uint16).max
     dtype = np.uint16 if max(stack.max() for stack in stacks) <= most else np.uint32
-    if bad is not None:
-        dead, hot = bad
+    if faults.bad is not None:
+        dead, hot = faults.bad
         bright = min(OFFSET + 4 * photons, np.iinfo(dtype).max)
         for stack in stacks:
             stack[:, dead] = 0
@@ -142,13 +145,7 @@ def expose(
 
 
 def add_noise(
-    rng: np.random.Generator,
-    line_integrals: np.ndarray,
-    noise: float,
-    *,
-    intensity: np.ndarray | None = None,
-    gains: np.ndarray | None = None,
-    bad: tuple[np.ndarray, np.ndarray] | None = None,
+    rng: np.random.Generator, line_integrals: np.ndarray, noise: float, faults: Faults = PERFECT
 ) -> np.ndarray:
     """The same imperfections on line integrals, with normal noise of `noise` times the largest.
 
@@ -156,12 +153,12 @@ def add_noise(
     """
     largest = float(line_integrals.max())
     data = line_integrals + noise * largest * rng.standard_normal(line_integrals.shape, dtype=np.float32)
-    if intensity is not None:
-        data -= np.log(intensity)[:, None, None]
-    if gains is not None:
-        data -= np.log(gains)
-    if bad is not None:
-        dead, hot = bad
+    if faults.intensity is not None:
+        data -= np.log(faults.intensity)[:, None, None]
+    if faults.gains is not None:
+        data -= np.log(faults.gains)
+    if faults.bad is not None:
+        dead, hot = faults.bad
         data[:, dead] = 2 * largest
         data[:, hot] = -largest / 2
     return data.astype(np.float32)

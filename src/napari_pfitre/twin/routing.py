@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Wires", "cell_array", "clear_of", "crossings", "fill", "pads", "route"]
+__all__ = ["Field", "Wires", "cell_array", "clear_of", "crossings", "fill", "pads", "route"]
 
 Field = tuple[float, float, float, float]  # x0, x1, y0, y1
 DUTY = 0.5  # line width over pitch

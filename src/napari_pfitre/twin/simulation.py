@@ -11,7 +11,7 @@ import numpy as np
 
 from ..options import as_dict
 from ..results import Provenance, Volume
-from ..scans import Step, TomoScan
+from ..scans import Quantity, Step, TomoScan
 from . import imperfections as spoil
 from . import phantoms
 from .circuits import PROCESSES, circuit
@@ -32,6 +32,8 @@ class Simulation(NamedTuple):
 # One stream of random numbers a topic: switching one imperfection on leaves the object and all the others as
 # they were.
 _TOPICS = ("object", "shifts", "angles", "beam", "gains", "bad pixels", "noise")
+
+_WORKING_BYTES = 512 * 2**20  # of the fine raster; tall volumes are drawn and projected in slabs
 
 
 def simulate(options: SimulateOptions | None = None) -> Simulation:
@@ -62,24 +64,25 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     truth *= scale
     sinograms *= scale
 
-    faults = {
-        "intensity": spoil.beam_drift(rng["beam"], o.angles, o.beam_drift) if o.beam_drift else None,
-        "gains": spoil.pixel_gains(rng["gains"], o.slices, o.size, o.rings) if o.rings else None,
-        "bad": spoil.bad_pixels(rng["bad pixels"], o.slices, o.size, o.bad_pixels) if o.bad_pixels else None,
-    }
+    faults = spoil.Faults(
+        spoil.beam_drift(rng["beam"], o.angles, o.beam_drift) if o.beam_drift else None,
+        spoil.pixel_gains(rng["gains"], o.slices, o.size, o.rings) if o.rings else None,
+        spoil.bad_pixels(rng["bad pixels"], o.slices, o.size, o.bad_pixels) if o.bad_pixels else None,
+    )
+    quantity: Quantity = "line integrals" if o.photons is None else "counts"
+    flats = darks = None
     if o.photons is None:
-        frames = {
-            "projections": spoil.add_noise(rng["noise"], sinograms, o.noise, **faults),
-            "quantity": "line integrals",
-        }
+        projections = spoil.add_noise(rng["noise"], sinograms, o.noise, faults)
     else:
-        counts = spoil.expose(rng["noise"], sinograms, o.photons, frames=o.frames, **faults)
-        frames = {**counts._asdict(), "quantity": "counts"}
+        projections, flats, darks = spoil.expose(rng["noise"], sinograms, o.photons, faults, o.frames)
     pixel = o.pixel_size * 1e-9
     moved = bool(o.jitter or o.drift)
     scan = TomoScan(
-        **frames,
-        angles=nominal,
+        projections,
+        nominal,
+        quantity,
+        flats,
+        darks,
         centre=axis + o.centre_error,
         pixel_size=(pixel, pixel),
         energy_kev=o.energy,
@@ -130,20 +133,26 @@ def _measure(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The truth on the grid, and its line integrals (angle, row, column) with everything displaced."""
     slices, size = grid.shape[0], grid.shape[2]
-    tall = bool(shifts[:, 0].any())
-    # Averaging along the axis and projecting commute; only where rows move is a finer z needed, and some
-    # margin.
-    z_factor, margin = (factor, int(np.ceil(np.abs(shifts[:, 0]).max()))) if tall else (1, 0)
-    fine = phantom.rasterise(grid.taller(margin).finer(z_factor, factor))
-    sinograms = project(fine, angles, size, centre=axis, shifts=shifts[:, 1], factor=factor)
-    inside = fine[margin * z_factor : (margin + slices) * z_factor]
-    truth = inside.reshape(slices, z_factor, size, factor, size, factor).mean(axis=(1, 3, 5), dtype=np.float32)
-    if tall:
-        edges = np.arange(fine.shape[0] + 1) / z_factor - margin
-        rows = np.empty((len(angles), slices, size), np.float32)
-        for i, shift in enumerate(shifts[:, 0]):
-            rows[i] = overlap(edges + shift, 0, 1, slices) @ sinograms[i]
-        sinograms = rows
+    # Averaging along the axis and projecting commute; only where rows move is a finer z needed, and some margin.
+    moves = bool(shifts[:, 0].any())
+    z_factor, margin = (factor, int(np.ceil(np.abs(shifts[:, 0]).max()))) if moves else (1, 0)
+    truth = np.empty(grid.shape, np.float32)
+    sinograms = np.empty((len(angles), slices, size), np.float32)
+    step = max(1, _WORKING_BYTES // (4 * z_factor * (size * factor) ** 2) - 2 * margin)
+    for start in range(0, slices, step):
+        rows = slice(start, min(start + step, slices))
+        count = rows.stop - rows.start
+        fine = phantom.rasterise(grid.slab(rows.start - margin, rows.stop + margin).finer(z_factor, factor))
+        inside = fine[margin * z_factor : (margin + count) * z_factor]
+        split = inside.reshape(count, z_factor, size, factor, size, factor)
+        truth[rows] = split.mean(axis=(1, 3, 5), dtype=np.float32)
+        lines = project(fine, angles, size, centre=axis, shifts=shifts[:, 1], factor=factor)
+        if moves:
+            edges = np.arange(len(fine) + 1) / z_factor - margin
+            for i, shift in enumerate(shifts[:, 0]):
+                sinograms[i, rows] = overlap(edges + shift, 0, 1, count) @ lines[i]
+        else:
+            sinograms[:, rows] = lines
     return truth, sinograms
 
 
