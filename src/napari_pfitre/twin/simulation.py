@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import __version__
 from ..options import as_dict
 from ..results import Provenance, Volume
 from ..scans import Quantity, Step, TomoScan
@@ -106,7 +107,7 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
         centre=axis,
         pixel_size=scan.pixel_size,
         energy_kev=o.energy,
-        versions={"numpy": np.__version__},
+        versions={"napari-pfitre": __version__, "numpy": np.__version__},
         device="cpu",
         seed=o.seed,
         started=started.isoformat(timespec="seconds"),

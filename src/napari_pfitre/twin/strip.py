@@ -56,30 +56,37 @@ def project(
     y = ((n_y - 1) / 2 - np.arange(n_y))[rows] / factor
 
     bins = 2 if factor >= 2 else 3  # a shadow is at most √2 / factor wide
-    starts = np.arange(0, bins * len(x) + 1, bins, dtype=np.int32)
-    indices = np.empty((len(x), bins), np.int32)
-    weights = np.empty((len(x), bins), np.float32)
-    result = np.empty((len(angles), n_slices, n_columns), np.float32)
-    for i, (angle, shift) in enumerate(zip(angles, shifts, strict=True)):
-        cos, sin = float(np.cos(angle)), float(np.sin(angle))
-        wide, narrow = sorted((abs(cos) / 2 / factor, abs(sin) / 2 / factor), reverse=True)
-        column = x * cos
-        column += y * sin
-        column += centre + shift
-        first = np.floor(column - (wide + narrow) + 0.5)
-        left = np.zeros_like(column)
-        for k in range(bins - 1):
-            up_to = _below(first + (k + 0.5) - column, wide, narrow)
-            weights[:, k] = up_to - left
-            left = up_to
-        weights[:, bins - 1] = 1 - left
-        # One bin more on either side takes whatever misses the detector.
-        first += 1
-        np.clip(first[:, None] + np.arange(bins), 0, n_columns + 1, out=indices, casting="unsafe")
-        shares = csc_array((weights.ravel(), indices.ravel(), starts), shape=(n_columns + 2, len(x)))
-        result[i] = (shares @ values)[1:-1].T
+    result = np.zeros((len(angles), n_columns, n_slices), np.float32)
+    for start in range(0, len(x), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        ends = np.arange(0, bins * len(x[block]) + 1, bins, dtype=np.int32)
+        for i, (angle, shift) in enumerate(zip(angles, shifts, strict=True)):
+            cos, sin = float(np.cos(angle)), float(np.sin(angle))
+            column = x[block] * cos + y[block] * sin + (centre + shift)
+            first, weights = _shares(column, abs(cos) / 2 / factor, abs(sin) / 2 / factor, bins)
+            # One bin more on either side takes whatever misses the detector.
+            indices = np.clip(first[:, None] + np.arange(1, bins + 1), 0, n_columns + 1).astype(np.int32)
+            matrix = csc_array((weights.ravel(), indices.ravel(), ends), shape=(n_columns + 2, len(column)))
+            result[i] += (matrix @ values[block])[1:-1]
     result /= factor**2
-    return result
+    return np.ascontiguousarray(result.transpose(0, 2, 1))
+
+
+_BLOCK = 32768  # pixels at a time: their positions and shares stay in the cache
+
+
+def _shares(column: np.ndarray, half_x: float, half_y: float, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first of `bins` bins that each shadow falls on, (pixel,), and each bin's part of it, (pixel, bin)."""
+    wide, narrow = max(half_x, half_y), min(half_x, half_y)
+    first = np.floor(column - (wide + narrow) + 0.5)
+    weights = np.empty((len(column), bins), np.float32)
+    left = 0.0
+    for k in range(bins - 1):
+        up_to = _below(first + (k + 0.5) - column, wide, narrow)
+        weights[:, k] = up_to - left
+        left = up_to
+    weights[:, bins - 1] = 1 - left
+    return first, weights
 
 
 def _below(t: np.ndarray, wide: float, narrow: float) -> np.ndarray:
