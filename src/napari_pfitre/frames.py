@@ -25,6 +25,14 @@ class LazyFrames(ABC):
     dtype: np.dtype
     ndim = 3
 
+    @property
+    def chunks(self) -> tuple[int, int, int] | None:
+        """The box that storage reads at once, (frames, rows, columns); None when any region costs what it holds.
+
+        A stack laid over another asks that one, unless it turns the axes.
+        """
+        return getattr(getattr(self, "parent", None), "chunks", None)
+
     @abstractmethod
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
         """The region as a new array; the slices have explicit bounds inside `shape` and step 1."""
@@ -101,6 +109,11 @@ class Transposed(LazyFrames):
         self.order = order
         self.shape = tuple(parent.shape[axis] for axis in order)
         self.dtype = parent.dtype
+
+    @property
+    def chunks(self) -> tuple[int, int, int] | None:
+        chunks = getattr(self.parent, "chunks", None)
+        return None if chunks is None else tuple(chunks[axis] for axis in self.order)
 
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
         spans: list[slice] = [slice(None)] * 3

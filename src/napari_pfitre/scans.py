@@ -6,7 +6,7 @@ The geometry (sense of rotation, centre, y axis) is drawn in docs/conventions.md
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 from .errors import ScanError
 from .frames import LazyFrames
 
-__all__ = ["MissingWedge", "Quantity", "Source", "Step", "TomoScan"]
+__all__ = ["MissingWedge", "Quantity", "Source", "Step", "TomoScan", "row_blocks"]
 
 Quantity = Literal["counts", "transmission", "line integrals", "emission"]
 Frames = LazyFrames | np.ndarray
@@ -91,7 +91,8 @@ class TomoScan:
         if not np.isfinite(angles).all():
             bad = np.flatnonzero(~np.isfinite(angles))
             raise ScanError(
-                f"{bad.size} of {angles.size} angles in {self.name} are not numbers (first at index {bad[0]}); pass angles="
+                f"{bad.size} of {angles.size} angles in {self.name} are not numbers (first at index {bad[0]}); pass "
+                "angles="
             )
         for what, stack in (("flats", self.flats), ("darks", self.darks)):
             if stack is not None and (len(stack.shape) != 3 or tuple(stack.shape[1:]) != tuple(shape[1:])):
@@ -100,7 +101,9 @@ class TomoScan:
                     f"{shape[2]} columns; crop or bin them alike"
                 )
         if self.flats is not None and self.quantity != "counts":
-            raise ScanError(f"{self.name} has flats, but its values are {self.quantity}; only counts are divided by flats")
+            raise ScanError(
+                f"{self.name} has flats, but its values are {self.quantity}; only counts are divided by flats"
+            )
         if self.flat_positions is not None and (self.flats is None or len(self.flat_positions) != len(self.flats)):
             raise ScanError(f"flat_positions of {self.name} should name one projection for each flat")
         if self.centre is not None and not -0.5 <= self.centre <= shape[2] - 0.5:
@@ -147,3 +150,25 @@ class TomoScan:
         """Some rows as sinograms, (row, angle, column), float32 and contiguous."""
         block = np.asarray(self.projections[:, rows, :])
         return np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float32)
+
+
+def row_blocks(scan: TomoScan, budget: int, rows: slice = slice(None)) -> Iterator[slice]:
+    """Blocks of rows to read one after another, each about `budget` bytes as float32 sinograms.
+
+    One row of a file that is stored frame by frame costs as much as sixteen, so a block is as large as the budget
+    allows; where storage groups rows, blocks end where its groups end, so that nothing is unpacked twice.
+    """
+    n_angles, n_rows, n_columns = scan.shape
+    start, stop, _ = rows.indices(n_rows)
+    count = max(1, int(budget // (4 * n_angles * n_columns)))
+    chunks = getattr(scan.projections, "chunks", None)
+    group = min(chunks[1], n_rows) if chunks else 1
+    if group < n_rows:
+        # half a group costs the reading of a whole one: stretch the budget a little rather than read it twice
+        count = group if count < group <= 2 * count else max(1, count // group * group) if count >= group else count
+    while start < stop:
+        end = start + count
+        if group < n_rows and count >= group:
+            end -= end % group
+        yield slice(start, min(end, stop))
+        start = end

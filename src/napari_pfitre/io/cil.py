@@ -1,0 +1,98 @@
+"""CIL's NeXus files: one array with named axes, angles in radians or as stated, already normalised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import FormatError
+from .angles import Angles, angle_unit
+from .hdf5 import find
+from .hints import ReadHints
+from .parts import Parts
+from .stacks import open_stack
+from .values import attribute, length, number
+
+__all__ = ["detect", "read"]
+
+NAME = "CIL NeXus"
+_ENTRY = "/entry1/tomo_entry"
+_AXES = {"angle": "angle", "vertical": "row", "horizontal": "column", "channel": "channel"}
+
+
+def detect(file: h5py.File) -> bool:
+    return attribute(file, "creator") == "NEXUSDataWriter.py"
+
+
+def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:
+    """An AcquisitionData written by CIL's NEXUSDataWriter."""
+    dataset = hints.dataset or f"{_ENTRY}/data/data"
+    stored = find(file, dataset)
+    if "image" in attribute(stored, "data_type").lower():
+        raise FormatError(
+            f"{path.name} holds a reconstructed volume (CIL ImageData), not projections; open it as a volume"
+        )
+    names = [
+        _AXES.get(attribute(stored, f"dim{axis}"), "")
+        for axis in range(stored.ndim if isinstance(stored, h5py.Dataset) else 0)
+    ]
+    extra = names.index("channel") if "channel" in names else None
+    scale = number(stored.attrs["scale"])[0] if stored is not None and "scale" in stored.attrs else 1.0
+    offset = number(stored.attrs["offset"])[0] if stored is not None and "offset" in stored.attrs else 0.0
+    if extra is not None and len(names) == 3:
+        # (channel, angle, horizontal): one detector row at many energies, read as one stack of sinograms
+        notices.append("the channels of this single-row scan are shown as its rows")
+        names[extra] = "row"
+        extra = None
+    angles = _angles(file, path)
+    frames, present = open_stack(
+        file, dataset, hints, notices, extra_axis=extra, scale=scale or 1.0, offset=offset or 0.0
+    )
+    axes: tuple[str, ...] | None = tuple(name for name in names if name != "channel")
+    if len(axes) == 2 and frames.shape[1] == 1:
+        axes = (axes[0], "row", axes[1])
+    parts = Parts(
+        NAME, path, dataset, frames, axes if len(set(axes) - {""}) == 3 else None, angles, "rad", notices=notices
+    )
+    parts.present = present
+    geometry = attribute(stored, "geom_type", "geometry").lower()
+    if "cone" in geometry:
+        distances = [
+            number(stored.attrs[name])[0]
+            for name in ("dist_source_center", "dist_center_detector")
+            if name in stored.attrs
+        ]
+        away = f" (source {distances[0]:g} and detector {distances[1]:g} from the axis)" if len(distances) == 2 else ""
+        notices.append(
+            f"this is a cone-beam scan{away}; the methods here assume parallel beams, so only the middle row is "
+            "nearly right"
+        )
+    parts.pixel_size = _pixel_size(stored, notices)
+    parts.name = path.stem
+    return parts
+
+
+def _angles(file: h5py.File, path: Path) -> Angles | None:
+    for name in ("config/angles", "data/rotation_angle"):
+        stored = find(file, f"{_ENTRY}/{name}")
+        if isinstance(stored, h5py.Dataset) and stored.size:
+            unit = angle_unit(attribute(stored, "angle_unit", "units", "unit"))
+            return Angles(np.ravel(stored[()]).astype(float), unit, f"{stored.name} in {path.name}")
+    return None
+
+
+def _pixel_size(stored: h5py.Dataset, notices: list[str]) -> tuple[float, float] | None:
+    """CIL keeps lengths in whatever unit its user thought in; only a stated one counts."""
+    sizes = [number(stored.attrs[f"pixel_size_{axis}"])[0] for axis in "vh" if f"pixel_size_{axis}" in stored.attrs]
+    unit = attribute(stored, "pixel_size_unit", "units", "unit")
+    if not sizes:
+        return None
+    metres = [length(size, unit)[0] for size in sizes]
+    if unit and all(metres):
+        return metres[0], metres[-1]
+    notices.append(
+        f"the pixel size {sizes[-1]:g} is stored without its unit and is taken as unknown; pass pixel_size= in metres"
+    )
+    return None

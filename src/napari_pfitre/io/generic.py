@@ -1,0 +1,98 @@
+"""Any HDF5 file whose layout nobody declared: the user names the dataset and the angles, the rest follows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from ..errors import FormatError, QuestionError
+from .angles import Angles, parse_angles
+from .extras import images
+from .foreign import metadata_only
+from .hdf5 import find, wanted
+from .hints import ReadHints
+from .parts import Parts
+from .stacks import open_stack
+from .values import attribute
+
+__all__ = ["candidates", "read"]
+
+NAME = "HDF5"
+
+
+def candidates(file: h5py.File) -> list[h5py.Dataset]:
+    """Datasets that could be projections, what the file itself points at first, then larger before smaller."""
+    found = [image for image in images(file) if image.dtype.kind in "biuf" and image.ndim >= 3 and min(image.shape) > 0]
+    signal = _default_signal(file)
+    return sorted(found, key=lambda image: (signal is None or image != signal, -image.size))
+
+
+def _default_signal(file: h5py.File) -> h5py.Dataset | None:
+    node: h5py.Group | None = file["/"]
+    for _ in range(8):
+        signal, default = attribute(node, "signal"), attribute(node, "default")
+        if signal and isinstance(thing := find(node, signal), h5py.Dataset):
+            return thing
+        following = find(node, default)
+        if not isinstance(following, h5py.Group) or following == node:
+            return None
+        node = following
+    return None
+
+
+def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:
+    """The dataset named by ``dataset=``, with the angles named by ``angles=``."""
+    if hints.dataset is None:
+        raise _question(file, path)
+    angles: Angles | None = None
+    if hints.angles:
+        angles = parse_angles(hints.angles, path)
+    count = None if angles is None or angles.values is None else angles.values.size
+    frames, present = open_stack(file, hints.dataset, hints, notices, n_angles=count)
+    # without a list of angles to match, frames first is what nearly everybody stores
+    axes = ("angle", "row", "column") if count is None else None
+    parts = Parts(NAME, path, hints.dataset, frames, axes, angles, present=present, notices=notices)
+    parts.name = path.stem
+    return parts
+
+
+def _question(file: h5py.File, path: Path) -> FormatError | QuestionError:
+    found = candidates(file)
+    if found:
+        listed = ", ".join(f"{image.name} {tuple(image.shape)}" for image in found[:6])
+        more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+        return QuestionError(
+            f"{path.name} has no layout that is known here; pass dataset= and angles= (candidates: {listed}{more})",
+            hint="dataset",
+            choices=tuple(image.name for image in found[:50]),
+        )
+    for name in _lost_links(file):
+        return FormatError(f"{path.name} holds no images itself: {wanted(file, name)}")
+    known = metadata_only(file)
+    return FormatError(
+        f"{path.name} contains no images" + (f"; it is {known}" if known else " (no numeric dataset of three axes)")
+    )
+
+
+def _lost_links(file: h5py.File) -> list[str]:
+    """External links that lead nowhere, those called data first."""
+    lost: list[str] = []
+
+    def search(group: h5py.Group, depth: int) -> None:
+        for name in group:
+            if len(lost) >= 20:
+                return
+            try:
+                link = group.get(name, getlink=True)
+            except (KeyError, RuntimeError, OSError):
+                continue
+            path = f"{group.name.rstrip('/')}/{name}"
+            if isinstance(link, h5py.ExternalLink):
+                if find(group, name) is None:
+                    lost.append(path)
+            elif depth and isinstance(link, h5py.HardLink) and isinstance(thing := find(group, name), h5py.Group):
+                search(thing, depth - 1)
+
+    search(file["/"], 6)
+    return sorted(lost, key=lambda path: not path.rsplit("/", 1)[-1].startswith("data"))

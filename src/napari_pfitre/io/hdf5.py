@@ -1,0 +1,214 @@
+"""HDF5 as beamlines leave it behind: locked, cut off, half written, compressed by plugins, linked to files elsewhere.
+
+Whatever HDF5 says about that, a person gets one sentence. `opened` opens a file, `find` and `require` follow links,
+`trouble` tells why a dataset must not be read although HDF5 would (and would give zeros).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401  registers its filters: bitshuffle, blosc, lz4, zfp, zstd and others become readable
+
+from ..errors import FormatError
+from .sniff import identify
+
+__all__ = ["beside", "children", "compression", "find", "missing_filters", "opened", "require", "wanted"]
+
+_FILTERS = {
+    1: "deflate",
+    4: "szip",
+    307: "bzip2",
+    32000: "lzf",
+    32001: "blosc",
+    32004: "lz4",
+    32008: "bitshuffle",
+    32013: "zfp",
+    32015: "zstd",
+    32017: "SZ",
+    32018: "fcidecomp",
+    32024: "SZ3",
+    32026: "blosc2",
+    32028: "sperr",
+}
+_NO_COMPRESSION = {2: "shuffle", 3: "fletcher32", 5: "nbit", 6: "scaleoffset"}
+
+
+@contextmanager
+def opened(path: Path, notices: list[str] | None = None) -> Iterator[h5py.File]:
+    """The file for reading, whoever else has it open; what had to be done to open it is added to `notices`.
+
+    Raises
+    ------
+    FormatError
+        When it cannot be opened; the sentence says why and what to do.
+    """
+    file, notice = _open(Path(path))
+    if notice and notices is not None:
+        notices.append(notice)
+    with file:
+        yield file
+
+
+def _open(path: Path) -> tuple[h5py.File, str]:
+    try:
+        return h5py.File(path, "r"), ""
+    except FileNotFoundError:
+        raise FormatError(f"{path} does not exist any more; check the path (is the drive mounted?)") from None
+    except OSError as error:
+        first = error
+    said = str(first)
+    if found := re.search(r"truncated file: eof = (\d+).*?stored_eof = (\d+)", said):
+        have, want = int(found[1]), int(found[2])
+        raise FormatError(
+            f"{path.name} is incomplete: {have} of {want} bytes ({100 * have / want:.0f} %); copy it again"
+        ) from None
+    if identify(path) != "hdf5":
+        raise FormatError(f"{path.name} is a TIFF file, not HDF5; open it as it is or name another file") from None
+    locked = isinstance(first, BlockingIOError) or "lock" in said
+    if locked or "already open for write" in said or "consistency flags" in said:
+        attempts = ({"swmr": True}, {"locking": False})
+        for options in attempts[::-1] if locked else attempts:
+            try:
+                file = h5py.File(path, "r", **options)
+            except (OSError, ValueError):
+                continue
+            if locked:
+                return (
+                    file,
+                    f"{path.name} is locked by another program and may still be written; it was opened without locking",
+                )
+            return (
+                file,
+                f"{path.name} is marked as being written (its writer runs or died); what it holds by now was read",
+            )
+        raise FormatError(
+            f"{path.name} is being written by another program; close it there, or wait, and try again"
+        ) from None
+    raise FormatError(f"{path.name} is HDF5 but damaged ({_last_reason(said)}); copy it again or try h5clear") from None
+
+
+def _last_reason(said: str) -> str:
+    """The part of HDF5's message that says something: what stands in the last brackets."""
+    inner = re.findall(r"\(([^()]*)\)", said)
+    return inner[-1] if inner else said
+
+
+def find(group: h5py.Group, name: str | None) -> h5py.Dataset | h5py.Group | None:
+    """What `name` leads to, or None: not there, dangling, in a loop, or damaged."""
+    if not name:
+        return None
+    try:
+        return group.get(name)
+    except (KeyError, OSError, RuntimeError, ValueError):
+        return None
+
+
+def require(group: h5py.Group, name: str) -> h5py.Dataset:
+    """The dataset called `name`.
+
+    Raises
+    ------
+    FormatError
+        When there is none; for a dangling link the sentence names the file and dataset it wants.
+    """
+    thing = find(group, name)
+    if isinstance(thing, h5py.Dataset):
+        return thing
+    here = Path(group.file.filename)
+    if isinstance(thing, h5py.Group):
+        raise FormatError(
+            f"{name} in {here.name} is a group, not a dataset; it holds {', '.join(list(thing)[:8]) or 'nothing'}"
+        )
+    if missing := wanted(group, name):
+        raise FormatError(missing)
+    raise FormatError(f"{here.name} has no dataset {name}; see `napari-pfitre info {here.name}` for what it has")
+
+
+def wanted(group: h5py.Group, name: str, depth: int = 0) -> str:
+    """Where a dangling link points to, as a sentence; empty when `name` leads along no link."""
+    here = Path(group.file.filename)
+    node: h5py.Group = group["/"] if name.startswith("/") else group
+    parts = [part for part in name.split("/") if part]
+    for at, part in enumerate(parts):
+        link = _link(node, part)
+        if isinstance(link, h5py.ExternalLink):
+            inner = find(node, part)
+            if inner is None:
+                full = f"{node.name.rstrip('/')}/{part}"
+                exists = beside(here, link.filename)
+                what = f"which has no such dataset in {exists.name}" if exists else "which is not there"
+                return (
+                    f"{full} in {here.name} is a link to dataset {link.path} of the file {link.filename}, {what}; "
+                    f"put {Path(link.filename).name} beside {here.name} or pass dataset="
+                )
+        elif isinstance(link, h5py.SoftLink) and find(node, part) is None:
+            if depth > 8:
+                return f"{name} in {here.name} is a link that leads in a circle; pass dataset="
+            target = "/".join([link.path, *parts[at + 1 :]])
+            further = wanted(node, target, depth + 1)
+            return further or f"{name} in {here.name} is a link to {link.path}, which is not there; pass dataset="
+        following = find(node, part)
+        if not isinstance(following, h5py.Group):
+            return ""
+        node = following
+    return ""
+
+
+def _link(group: h5py.Group, name: str):
+    try:
+        return group.get(name, getlink=True)
+    except (KeyError, OSError, RuntimeError, ValueError):
+        return None
+
+
+def beside(master: Path, name: str) -> Path | None:
+    """The file that HDF5 would find for `name` mentioned in `master`: as given, relative to it, or just beside it."""
+    for candidate in (master.parent / name, master.parent / os.path.basename(name.replace("\\", "/"))):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | h5py.Group | None]]:
+    """Names and what they lead to; None for a link that leads nowhere. Loops and damage harm one name only."""
+    try:
+        names = list(group)
+    except (RuntimeError, OSError):
+        return
+    for name in names:
+        yield name, find(group, name)
+
+
+def filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:
+    """Id and name of the filters that a dataset's chunks pass through."""
+    plist = dataset.id.get_create_plist()
+    if plist.get_layout() != h5py.h5d.CHUNKED:
+        return []
+    known = _FILTERS | _NO_COMPRESSION
+    codes = [(plist.get_filter(i)[0], plist.get_filter(i)[3]) for i in range(plist.get_nfilters())]
+    return [
+        (code, known.get(code) or (name or b"").decode("latin-1").split(";")[0] or "unnamed") for code, name in codes
+    ]
+
+
+def compression(dataset: h5py.Dataset) -> str:
+    """How the values are compressed, as a person would say it; empty when they are not."""
+    return " + ".join(name for code, name in filters(dataset) if code not in _NO_COMPRESSION)
+
+
+def missing_filters(dataset: h5py.Dataset) -> str:
+    """Why the values cannot be unpacked here, as a sentence; empty when they can."""
+    for code, name in filters(dataset):
+        if not h5py.h5z.filter_avail(code):
+            return (
+                f"{dataset.name} in {Path(dataset.file.filename).name} is compressed with {name} (filter {code}), "
+                "which this "
+                "installation cannot unpack; install or update hdf5plugin (pip install -U hdf5plugin)"
+            )
+    return ""

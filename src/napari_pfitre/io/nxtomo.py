@@ -1,0 +1,179 @@
+"""NeXus NXtomo: projections, flats and darks in one stack, told apart by an image key (0, 1, 2; 3 is invalid).
+
+The angles stand beside it, one for each frame of the stack. Where everything is, nxtomo_find.py knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import ScanError
+from .angles import Angles, angle_unit
+from .extras import frame_or_stack
+from .hdf5 import children, find
+from .hints import ReadHints
+from .nxtomo_find import Place, choose, says_nxtomo
+from .parts import Parts
+from .stacks import open_stack
+from .values import attribute, energy_kev, length, number, text
+
+__all__ = ["detect", "read"]
+
+NAME = "NeXus NXtomo"
+INVALID = 3
+
+
+def detect(file: h5py.File) -> bool:
+    def search(group: h5py.Group, depth: int) -> bool:
+        if says_nxtomo(group) or ("image_key" in group and "data" in group):
+            return True
+        return depth > 0 and any(
+            search(thing, depth - 1)
+            for name, thing in children(group)
+            if isinstance(thing, h5py.Group) and not isinstance(group.get(name, getlink=True), h5py.ExternalLink)
+        )
+
+    return search(file["/"], 3)
+
+
+def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:
+    """The measurement in an NXtomo file, or the one that ``entry=`` names."""
+    place = choose(file, hints, notices)
+    dataset = hints.dataset or place.data
+    angles = _angles(place, path)
+    frames, present = open_stack(file, dataset, hints, notices, n_angles=None if angles is None else angles.values.size)
+    parts = Parts(NAME, path, dataset, frames, ("angle", "row", "column"), angles, present=present, notices=notices)
+    parts.keys = _keys(place, frames.shape[0], notices)
+    if angles is not None and place.key is not None and frames.shape[0] < angles.values.size == place.key.size:
+        parts.angles = replace(angles, values=angles.values[: frames.shape[0]])
+    if place.key is None:
+        notices.append(f"{place.label} has no image key; every frame is taken for a projection")
+        parts.flats = _beside(place, path, "flatfield")
+        parts.darks = _beside(place, path, "darkfield")
+    elif not np.any(parts.keys == 1):
+        _reduced_beside(path, notices)
+    _geometry(place, parts)
+    _dxfile2nx(file, place, parts)
+    name = find(place.root, "sample/name")
+    title = find(place.root, "title")
+    parts.name = (text(name) if isinstance(name, h5py.Dataset) else "") or (text(title) if title else "") or path.stem
+    parts.metadata = {"entry": place.label}
+    return parts
+
+
+def _angles(place: Place, path: Path) -> Angles | None:
+    if place.angles is None:
+        return None
+    unit = angle_unit(attribute(place.angles, "units", "unit"))
+    return Angles(np.ravel(place.angles[()]).astype(float), unit, f"{place.angles.name} in {path.name}")
+
+
+def _keys(place: Place, count: int, notices: list[str]) -> np.ndarray | None:
+    """Frame types; alignment frames (control −1) and invalid ones get a type that nobody uses."""
+    if place.key is None:
+        return None
+    keys = np.round(np.nan_to_num(np.ravel(place.key[()]).astype(float), nan=INVALID)).astype(int)
+    invalid = (keys < 0) | (keys > 2)
+    if place.control is not None and place.control.size == keys.size:
+        back = np.ravel(place.control[()]).astype(int) < 0
+        if back.any():
+            notices.append(f"{back.sum()} alignment frames, taken after the scan (image_key_control −1), were left out")
+        keys[back] = INVALID
+        invalid &= ~back
+    if keys.size > count:
+        notices.append(f"the image key names {keys.size} frames, but {count} are stored: the scan was stopped early")
+        keys, invalid = keys[:count], invalid[:count]
+    if keys.size < count:
+        raise ScanError(
+            f"the image key of {place.label} names {keys.size} frames, but {count} are stored in {place.data}; pass "
+            "dataset="
+        )
+    if invalid.any():
+        notices.append(f"{invalid.sum()} frames are marked as invalid in the image key and were left out")
+    keys[invalid] = INVALID
+    return keys
+
+
+def _beside(place: Place, path: Path, name: str):
+    stored = find(place.detector, name) if place.detector is not None else None
+    return frame_or_stack(path, stored) if isinstance(stored, h5py.Dataset) else None
+
+
+def _reduced_beside(path: Path, notices: list[str]) -> None:
+    for what in ("flats", "darks"):
+        other = path.with_name(f"{path.stem}_{what}.hdf5")
+        if other.exists():
+            notices.append(f"averaged {what} lie beside, in {other.name}; pass {what}='{other.name}' to use them")
+
+
+def _geometry(place: Place, parts: Parts) -> None:
+    notices = parts.notices
+    sizes = []
+    for axis in "yx":
+        stored = None
+        for group, name in ((place.detector, f"{axis}_pixel_size"), (place.root, f"sample/{axis}_pixel_size")):
+            candidate = find(group, name) if group is not None else None
+            stored = candidate if isinstance(candidate, h5py.Dataset) else stored
+        if stored is not None:
+            size, said = length(stored, unstated=("m", "um", "mm"))
+            sizes.append(size)
+            if said and said not in notices:
+                notices.append(said)
+    if sizes and all(sizes):
+        parts.pixel_size = (sizes[0], sizes[-1])
+    for name in ("instrument/beam/incident_energy", "beam/incident_energy", "instrument/monochromator/energy"):
+        stored = find(place.root, name)
+        if isinstance(stored, h5py.Dataset) and parts.energy_kev is None:
+            parts.energy_kev, said = energy_kev(stored)
+            if parts.energy_kev == 1.0 and parts.pixel_size is None:
+                parts.energy_kev, said = None, "the energy is exactly 1 keV, a placeholder, and is taken as unknown"
+            notices += [said] if said else []
+    half = find(place.detector, "half_acquisition") if place.detector is not None else None
+    view = find(place.detector, "field_of_view") if place.detector is not None else None
+    if (half is not None and number(half)[0]) or (view is not None and text(view).lower() == "half"):
+        notices.append(
+            "this is a half acquisition (360° with the axis near the detector's edge), which is not joined here: "
+            "reconstruct it "
+            "as it is only if the object fits into the frames"
+        )
+    for name in ("x_rotation_axis_pixel_position", "estimated_cor_from_motor"):
+        stored = find(place.detector, name) if place.detector is not None else None
+        value = number(stored)[0] if isinstance(stored, h5py.Dataset) else None
+        if value is not None:
+            notices.append(
+                f"the file estimates the rotation axis at {value:g} pixels ({name}, which writers count from the "
+                "middle or from "
+                "the edge); it was not used, pass centre="
+            )
+            break
+
+
+def _dxfile2nx(file: h5py.File, place: Place, parts: Parts) -> None:
+    """nxtomomill's dxfile2nx makes angles up instead of copying them; its source tells when they differ."""
+    stored = find(file, parts.dataset)
+    if place.angles is None or not (isinstance(stored, h5py.Dataset) and stored.is_virtual) or parts.keys is None:
+        return
+    sources = {
+        source.file_name for source in stored.virtual_sources() if source.dset_name.strip("/").startswith("exchange/")
+    }
+    if len(sources) != 1:
+        return
+    source = parts.path.parent / sources.pop()
+    try:
+        with h5py.File(source, "r", locking=False) as other:
+            theta = find(other, "exchange/theta")
+            original = theta[:] if isinstance(theta, h5py.Dataset) and theta.ndim == 1 else None
+    except OSError:
+        return
+    made = parts.angles.values[parts.keys == 0] if parts.angles.values.size == parts.keys.size else None
+    if original is None or made is None or original.size != made.size or np.allclose(original, made, atol=1e-3):
+        return
+    parts.notices.append(
+        f"the angles here run from {made[0]:.6g} to {made[-1]:.6g}, but {source.name}, which this file was made "
+        "from, has "
+        f"{original[0]:.6g} to {original[-1]:.6g}; pass angles='{source.name}::/exchange/theta' to use those"
+    )

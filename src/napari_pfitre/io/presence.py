@@ -1,0 +1,130 @@
+"""Which frames of a dataset are really there.
+
+HDF5 fills what was never written, and what a virtual dataset's absent sources should hold, with zeros and says nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import FormatError
+from .hdf5 import beside, find, missing_filters, wanted
+
+__all__ = ["check", "present"]
+
+#: Listing the chunks of a file of tiny tiles would take longer than opening may; such files are believed.
+MOST_CHUNKS = 2_000_000
+
+
+def check(dataset: h5py.Dataset) -> None:
+    """Raise FormatError if reading would fail or, worse, give nothing but zeros."""
+    if trouble := missing_filters(dataset):
+        raise FormatError(trouble)
+    if dataset.dtype.kind in "cV":
+        kind = "complex" if dataset.dtype.kind == "c" or _is_complex(dataset.dtype) else "compound"
+        raise FormatError(
+            f"{dataset.name} in {Path(dataset.file.filename).name} holds {kind} numbers; tomography needs real ones: "
+            "save its phase or amplitude as a dataset of its own"
+        )
+    if dataset.dtype.kind not in "biuf":
+        raise FormatError(
+            f"{dataset.name} in {Path(dataset.file.filename).name} holds {dataset.dtype}, not numbers; pass dataset="
+        )
+    if dataset.shape is None or 0 in dataset.shape:
+        raise FormatError(
+            f"{dataset.name} in {Path(dataset.file.filename).name} is empty (shape {dataset.shape}); no frame was "
+            "written"
+        )
+    for name, _offset, _size in dataset.external or ():
+        raw = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        if beside(Path(dataset.file.filename), raw) is None:
+            raise FormatError(
+                f"{dataset.name} keeps its values in the file {raw}, which is not there; put it beside the file"
+            )
+
+
+def _is_complex(dtype: np.dtype) -> bool:
+    return set(dtype.names or ()) in ({"r", "i"}, {"real", "imag"})
+
+
+def present(dataset: h5py.Dataset, axis: int) -> tuple[np.ndarray, str]:
+    """Which positions along `axis` hold values that were written, and a sentence about the others.
+
+    A position counts as present as soon as one chunk that touches it is.
+    """
+    if dataset.is_virtual:
+        return _present_in_sources(dataset, axis)
+    n = dataset.shape[axis]
+    everything = np.ones(n, dtype=bool)
+    if dataset.chunks is None:
+        if dataset.id.get_storage_size() == 0 and not dataset.external:
+            return np.zeros(n, dtype=bool), ""
+        return everything, ""
+    grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
+    expected = int(np.prod(grid, dtype=np.int64))
+    count = dataset.id.get_num_chunks()
+    if count >= expected or count > MOST_CHUNKS:
+        return everything, ""
+    here = np.zeros(n, dtype=bool)
+    step = dataset.chunks[axis]
+
+    def mark(info) -> None:
+        here[info.chunk_offset[axis] : info.chunk_offset[axis] + step] = True
+
+    if count:
+        dataset.id.chunk_iter(mark)
+    return here, ""
+
+
+def _present_in_sources(dataset: h5py.Dataset, axis: int) -> tuple[np.ndarray, str]:
+    here = np.ones(dataset.shape[axis], dtype=bool)
+    troubles: list[str] = []
+    checked: dict[tuple[str, str], str] = {}
+    for source in dataset.virtual_sources():
+        key = (source.file_name, source.dset_name)
+        if key not in checked:
+            checked[key] = source_trouble(dataset.file, *key)
+        if checked[key]:
+            troubles.append(checked[key])
+            low, high = source.vspace.get_select_bounds()
+            here[low[axis] : high[axis] + 1] = False
+    if not troubles:
+        return here, ""
+    unique = list(dict.fromkeys(troubles))
+    more = f" (and {len(unique) - 1} more)" if len(unique) > 1 else ""
+    return here, f"{dataset.name} is assembled from other files, and {unique[0]}{more}"
+
+
+def source_trouble(file: h5py.File, name: str, dataset: str, depth: int = 0) -> str:
+    """Why a virtual dataset's source cannot be read, as a clause; empty when it can.
+
+    A source named ``.`` is in the same file and may itself be a dangling link or another virtual dataset.
+    """
+    if "%" in name or "%" in dataset:
+        return ""  # a pattern for sources numbered as they come; there is no list of them to check
+    if name in (".", ""):
+        return _target_trouble(file, dataset, depth)
+    there = beside(Path(file.filename), name)
+    if there is None:
+        return f"{name} is not there; put it beside {Path(file.filename).name}"
+    try:
+        with h5py.File(there, "r", locking=False) as other:
+            return _target_trouble(other, dataset, depth)
+    except OSError:
+        return f"{there.name} cannot be opened; copy it again"
+
+
+def _target_trouble(file: h5py.File, name: str, depth: int) -> str:
+    target = find(file, name)
+    if not isinstance(target, h5py.Dataset):
+        return wanted(file, name) or f"{Path(file.filename).name} has no dataset {name}"
+    if missing := missing_filters(target):
+        return missing
+    if target.is_virtual and depth < 5:
+        for source in target.virtual_sources():
+            if trouble := source_trouble(target.file, source.file_name, source.dset_name, depth + 1):
+                return trouble
+    return ""

@@ -1,0 +1,68 @@
+"""What the values of a stack without flats are: told from the type and a look at one frame, or asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import QuestionError
+from ..frames import LazyFrames
+
+__all__ = ["guess_quantity", "look"]
+
+_CHOICES = ("transmission", "line integrals", "emission", "counts")
+
+
+def look(frames: LazyFrames) -> np.ndarray:
+    """Some rows of the first, middle and last frame: enough to judge by, and little to read."""
+    n, rows, _ = frames.shape
+    group = frames.chunks[1] if frames.chunks else 64
+    count = min(rows, max(1, min(64, group)))
+    start = (rows - count) // 2
+    picks = sorted({0, n // 2, n - 1})
+    parts = [np.asarray(frames[i, start : start + count, :], dtype=np.float64) for i in picks]
+    values = np.concatenate([part.ravel() for part in parts])
+    return values[np.isfinite(values)]
+
+
+def guess_quantity(frames: LazyFrames, name: str, notices: list[str]) -> str:
+    """``"counts"``, ``"line integrals"`` or ``"emission"`` if the values of a stack without flats leave no doubt.
+
+    Transmission is 1 where nothing is in the beam. Line integrals are 0 there, and noise makes some of them negative.
+    Fluorescence is 0 there as well but never negative. Counts are bright there.
+
+    Raises
+    ------
+    QuestionError
+        When the values could be transmission as well as something that needs no logarithm.
+    """
+    if frames.dtype.kind in "iu":
+        notices.append(
+            "there are no flats: counts need them before the logarithm; pass flats=, or quantity='emission' for "
+            "fluorescence "
+            "maps, quantity='transmission' if they were divided already"
+        )
+        return "counts"
+    values = look(frames)
+    if values.size == 0 or values.min() == values.max():
+        return "counts"
+    low, empty, high = values.min(), float(np.percentile(values, 2)), float(np.percentile(values, 99.5))
+    seen = f"values run from {low:.3g} to {values.max():.3g}"
+    reach = max(high, abs(low))
+    if np.mean(values < 0) > 1e-3 and low < -0.002 * reach:
+        notices.append(
+            f"{seen}, some below zero: taken as line integrals, no logarithm follows; pass quantity= if that is wrong"
+        )
+        return "line integrals"
+    if empty < 0.05 * high and not 0.7 < high < 1.6:
+        notices.append(
+            f"{seen} and are near zero where nothing is: taken as emission (fluorescence), which gets neither flats "
+            "nor "
+            "logarithm; pass quantity= if that is wrong"
+        )
+        return "emission"
+    raise QuestionError(
+        f"{name} has no flats and its {seen}: are they transmission, line integrals, emission or counts? pass "
+        "quantity=",
+        hint="quantity",
+        choices=_CHOICES,
+    )

@@ -1,0 +1,107 @@
+"""`read_scan`, and the one table of formats in the order they are looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+
+from ..errors import FormatError
+from ..scans import TomoScan
+from . import als832, cil, exchange, fxi, generic, nxtomo, tiff
+from .extras import calibration_frames
+from .foreign import FOREIGN, is_volume
+from .hdf5 import opened
+from .hints import ReadHints
+from .parts import Parts, assemble
+from .sniff import identify
+
+__all__ = ["FORMATS", "Format", "format_of", "read_scan"]
+
+
+class Format(NamedTuple):
+    """One layout of HDF5 files."""
+
+    name: str
+    detect: Callable[[h5py.File], bool]
+    read: (
+        Callable[[h5py.File, Path, ReadHints, list[str]], Parts] | None
+    )  #: None: recognised, but not to be read as a scan
+    advice: str = ""  #: what to do with a file that is recognised and not read
+
+
+def _foreign(place: str) -> tuple[Format, ...]:
+    return tuple(Format(name, test, None, advice) for where, name, test, advice in FOREIGN if where == place)
+
+
+_VOLUME = Format("a reconstructed volume", is_volume, None, "open it as a volume (read_volume, or drop it on napari)")
+
+#: First hit wins. Reconstructions come first: they use the paths of projections.
+FORMATS: tuple[Format, ...] = (
+    *_foreign("first"),
+    _VOLUME,
+    Format(cil.NAME, cil.detect, cil.read),
+    *_foreign("before exchange"),
+    Format(exchange.NAME, exchange.detect, exchange.read),
+    Format(fxi.NAME, fxi.detect, fxi.read),
+    Format(nxtomo.NAME, nxtomo.detect, nxtomo.read),
+    *_foreign("after nxtomo"),
+    Format(als832.NAME, als832.detect, als832.read),
+    *_foreign("after als832"),
+    Format(generic.NAME, lambda file: True, generic.read),
+)
+
+
+def format_of(file: h5py.File) -> Format:
+    """The format of an open HDF5 file."""
+    return next(format for format in FORMATS if format.detect(file))
+
+
+def read_scan(path: str | Path, **hints: Any) -> TomoScan:
+    """Read a tomography scan; frames stay in the file until they are asked for.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file of any known layout, or a TIFF stack with a table of angles beside it.
+    **hints
+        Fields of `ReadHints`: answers to what the file leaves open.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read.
+    ScanError
+        When what it holds contradicts itself; as QuestionError, when a hint would settle it.
+    """
+    return assemble(read_parts(Path(path), ReadHints.of(hints), []), ReadHints.of(hints))
+
+
+def read_parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
+    """What the file's format has to offer; notices that came up before a failure are in `notices`."""
+    path = path.expanduser()
+    if identify(path) == "tiff":
+        parts = tiff.read(path, hints, notices)
+    else:
+        with opened(path, notices) as file:
+            format = format_of(file)
+            if format.read is None:
+                if hints.dataset is None:
+                    raise FormatError(f"{path.name} is {format.name}: {format.advice}")
+                format = Format(generic.NAME, format.detect, generic.read)
+            parts = format.read(file, path, hints, notices)
+    _add_calibration(parts, hints)
+    return parts
+
+
+def _add_calibration(parts: Parts, hints: ReadHints) -> None:
+    shape = parts.stored.shape
+    axes = hints.stored_axes() or parts.axes or ("angle", "row", "column")
+    frame = (shape[axes.index("row")], shape[axes.index("column")])
+    if hints.flats:
+        parts.flats = calibration_frames(hints.flats, parts.path, "flats", frame)
+        parts.flat_positions = None
+    if hints.darks:
+        parts.darks = calibration_frames(hints.darks, parts.path, "darks", frame)

@@ -1,0 +1,214 @@
+"""`inspect_file`: what a file holds, as a person at the beamline would want to know it; never fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..device import size_text
+from ..errors import PfitreError, QuestionError
+from ..scans import TomoScan
+from . import volume_tiff
+from .angles import span_text
+from .extras import images
+from .hdf5 import compression, missing_filters, opened
+from .hints import ReadHints
+from .parts import assemble
+from .quantity import look
+from .reading import format_of, read_parts
+from .sniff import identify
+from .tiff import NAME as TIFF
+from .tiff_frames import TiffFrames
+from .volume_hdf5 import find_volume
+
+__all__ = ["DatasetInfo", "FileReport", "inspect_file"]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A dataset that could be frames."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    stored: int  #: bytes in the file; 0 for virtual datasets
+    compression: str = ""  #: names of the filters; empty when there are none
+    chunks: tuple[int, ...] | None = None
+    note: str = ""  #: virtual, missing filter, nothing written
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    def __str__(self) -> str:
+        shape = " × ".join(str(n) for n in self.shape)
+        packed = f", {self.compression}" if self.compression else ""
+        if self.stored and self.stored != self.nbytes:
+            packed += f", {size_text(self.stored)} in the file"
+        note = f", {self.note}" if self.note else ""
+        return f"{self.path}  {shape}  {self.dtype}, {size_text(self.nbytes)}{packed}{note}"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What `inspect_file` found; `scan` or `volume` when the file can be used, `problem` otherwise."""
+
+    path: Path
+    format: str = "unknown"
+    size: int = 0  #: bytes
+    datasets: tuple[DatasetInfo, ...] = ()
+    scan: TomoScan | None = None
+    volume: DatasetInfo | None = None  #: the reconstructed volume that `read_volume` would read
+    problem: PfitreError | None = None  #: why there is no scan: an error, or a QuestionError with its hint
+    notices: tuple[str, ...] = field(default=())
+
+    @property
+    def usable(self) -> bool:
+        """Whether `read_scan` or `read_volume` reads the file as it stands, with the hints given."""
+        return self.scan is not None or self.volume is not None
+
+    @property
+    def question(self) -> QuestionError | None:
+        """What has to be answered before the file can be read; None when nothing or when no answer helps."""
+        return self.problem if isinstance(self.problem, QuestionError) else None
+
+    def lines(self) -> list[str]:
+        """The report for a terminal or a tooltip."""
+        out = [f"{self.path.name}: {self.format}, {size_text(self.size)}"]
+        if self.scan is not None:
+            out += _scan_lines(self.scan, self._source())
+        elif self.volume is not None:
+            out += [_row("volume", f"{' × '.join(str(n) for n in self.volume.shape)} (z, y, x), {self.volume.dtype}")]
+            out += [_row("stored in", str(self.volume))] if self.volume.path else []
+        for notice in self.notices:
+            out.append(_row("note", notice))
+        if self.problem is not None and not self.usable:
+            out.append(_row("question" if self.question else "problem", str(self.problem)))
+            out += [_row("dataset", str(dataset)) for dataset in self.datasets[:12]]
+            if len(self.datasets) > 12:
+                out.append(_row("", f"and {len(self.datasets) - 12} more datasets"))
+        return out
+
+    def _source(self) -> DatasetInfo | None:
+        wanted = self.scan.source.dataset if self.scan is not None and self.scan.source is not None else ""
+        return next((dataset for dataset in self.datasets if dataset.path == wanted), None)
+
+
+def _row(name: str, value: str) -> str:
+    return f"  {name:<12} {value}"
+
+
+def _scan_lines(scan: TomoScan, stored: DatasetInfo | None) -> list[str]:
+    n_angles, n_rows, n_columns = scan.shape
+    where = f" in {scan.source.dataset}" if scan.source and scan.source.dataset else ""
+    size = n_angles * n_rows * n_columns * scan.projections.dtype.itemsize
+    out = [
+        _row(
+            "projections",
+            f"{n_angles} of {n_rows} rows × {n_columns} columns, {scan.projections.dtype}, {size_text(size)}{where}",
+        )
+    ]
+    if stored is not None:
+        packed = f"compressed with {stored.compression}" if stored.compression else "not compressed"
+        kind = stored.note or packed
+        amount = f"{size_text(stored.stored)} on disk, " if stored.stored else ""
+        out.append(
+            _row(
+                "stored",
+                f"{' × '.join(str(n) for n in stored.shape)}, {amount}{kind}, axes {', '.join(scan.axis_order)}",
+            )
+        )
+    elif scan.axis_order != ("angle", "row", "column"):
+        out.append(_row("stored", f"axes {', '.join(scan.axis_order)}"))
+    out.append(_row("angles", span_text(np.rad2deg(scan.angles))))
+    out.append(
+        _row(
+            "missing", "; ".join(str(wedge) for wedge in scan.missing_wedges) or "no wedge: all directions are covered"
+        )
+    )
+    out.append(_row("values", _values(scan)))
+    flats, darks = (0 if stack is None else len(stack) for stack in (scan.flats, scan.darks))
+    out.append(_row("flats, darks", f"{flats or 'no'} flats, {darks or 'no'} darks"))
+    if scan.pixel_size is None:
+        pixel = "unknown; lengths will be in pixels"
+    else:
+        row, column = (_length_text(size) for size in scan.pixel_size)
+        pixel = column if row == column else f"{row} (row) × {column} (column)"
+    out.append(_row("pixel size", pixel))
+    out.append(_row("energy", "unknown" if scan.energy_kev is None else f"{scan.energy_kev:.6g} keV"))
+    middle = (n_columns - 1) / 2
+    out.append(
+        _row(
+            "centre",
+            f"unknown (the detector's middle is column {middle:g})"
+            if scan.centre is None
+            else f"column {scan.centre:g}",
+        )
+    )
+    return out
+
+
+def _values(scan: TomoScan) -> str:
+    try:
+        values = look(scan.projections)
+    except PfitreError as error:
+        return f"{scan.quantity}; {error}"
+    seen = f", about {values.min():.4g} to {values.max():.4g}" if values.size else ", none of them a number"
+    return scan.quantity + seen
+
+
+def _length_text(metres: float) -> str:
+    for unit, factor in (("nm", 1e9), ("µm", 1e6), ("mm", 1e3)):
+        if metres * factor < 1000 or unit == "mm":
+            return f"{metres * factor:.5g} {unit}"
+    raise AssertionError("unreachable")
+
+
+def inspect_file(path: str | Path, **hints: Any) -> FileReport:
+    """Look into a file without reading its frames; every failure becomes part of the report."""
+    path = Path(path).expanduser()
+    given = ReadHints.of(hints)
+    notices: list[str] = []
+    format_name, datasets, volume, scan, problem = "unknown", (), None, None, None
+    size = path.stat().st_size if path.is_file() else 0
+    try:
+        if identify(path) == "tiff":
+            format_name = TIFF
+            frames = TiffFrames(path)
+            info = DatasetInfo("", tuple(frames.shape), str(frames.dtype), size)
+            datasets = (info,)
+            if volume_tiff.is_volume(path):
+                format_name, volume = "a reconstructed volume (TIFF)", info
+        else:
+            with opened(path) as file:
+                format_name = format_of(file).name
+                datasets = tuple(_info(image) for image in images(file))
+                found = find_volume(file) if format_of(file).read is None else None
+                volume = _info(found) if found is not None else None
+        if volume is None:
+            parts = read_parts(path, given, notices)
+            format_name = parts.format
+            scan = assemble(parts, given)
+            notices = list(scan.notices)
+    except PfitreError as error:
+        problem = error
+    return FileReport(path, format_name, size, datasets, scan, volume, problem, tuple(dict.fromkeys(notices)))
+
+
+def _info(image: h5py.Dataset) -> DatasetInfo:
+    lost = missing_filters(image)
+    stored = 0 if image.is_virtual else image.id.get_storage_size()
+    note = (
+        "virtual"
+        if image.is_virtual
+        else "its filter is missing here"
+        if lost
+        else ""
+        if stored or image.external
+        else "nothing written"
+    )
+    return DatasetInfo(image.name, tuple(image.shape), str(image.dtype), stored, compression(image), image.chunks, note)

@@ -1,0 +1,176 @@
+"""Volumes as NXprocess/NXdata in HDF5, as nabu lays them out: silx, h5web, DAWN and tomwer open them with a picture.
+
+/entry0000                        NXentry     default = reconstruction/results
+  reconstruction                  NXprocess   program, version, date, sequence_index; default = results
+    configuration                 NXcollection  the provenance as a tree, and as JSON in `provenance`
+    results                       NXdata      signal = data, axes = z y x
+      data (z, y, x) float32      interpretation = image, units
+      z, y, x                     positions in metres
+    layers/<name>                 NXdata      companions of the same shape
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import FormatError
+from ..results import Provenance, Volume
+from .atomic import replacing, tree
+from .exchange import OWN, is_reconstruction
+from .hdf5 import children, find, opened
+from .presence import check
+from .values import attribute, length, text
+
+__all__ = ["find_volume", "read", "write"]
+
+_ROOT = "entry0000/reconstruction"
+
+
+def write(volume: Volume, path: Path) -> None:
+    """Write slice by slice; what lies at `path` is replaced when all is written."""
+    provenance = volume.provenance
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["NX_class"] = "NXroot"
+        file.attrs["default"] = "entry0000"
+        file.attrs["creator"] = "napari-pfitre"
+        entry = _group(file, "entry0000", "NXentry")
+        entry.attrs["default"] = "reconstruction/results"
+        entry["title"] = volume.name
+        process = _group(entry, "reconstruction", "NXprocess")
+        process.attrs["default"] = "results"
+        process["program"] = "napari-pfitre"
+        process["version"] = version("napari-pfitre")
+        process["date"] = (provenance.started if provenance else "") or datetime.now(UTC).isoformat(timespec="seconds")
+        process["sequence_index"] = 1
+        configuration = _group(process, "configuration", "NXcollection")
+        if provenance is not None:
+            configuration["provenance"] = provenance.to_json()
+            tree(_group(configuration, "tree", "NXcollection"), dataclasses.asdict(provenance))
+        _data(process, "results", volume.data, volume, volume.unit)
+        if volume.layers:
+            layers = _group(process, "layers", "NXcollection")
+            layers.attrs["names"] = list(volume.layers)
+            for at, (name, data) in enumerate(volume.layers.items()):
+                _data(layers, f"layer{at}", data, volume, "", title=name)
+
+
+def _group(parent: h5py.Group, name: str, nexus_class: str) -> h5py.Group:
+    group = parent.create_group(name)
+    group.attrs["NX_class"] = nexus_class
+    return group
+
+
+def _data(parent: h5py.Group, name: str, data: np.ndarray, volume: Volume, unit: str, title: str = "") -> None:
+    group = _group(parent, name, "NXdata")
+    group.attrs["signal"] = "data"
+    if title:
+        group["title"] = title
+    stored = group.create_dataset(
+        "data", data.shape, np.dtype(data.dtype).newbyteorder("="), chunks=(1, *data.shape[1:])
+    )
+    for at in range(data.shape[0]):
+        stored[at] = np.asarray(data[at])
+    stored.attrs["interpretation"] = "image"
+    if unit:
+        stored.attrs["units"] = unit
+    if volume.voxel_size is not None:
+        group.attrs["axes"] = ["z", "y", "x"]
+        for axis, n, size in zip("zyx", data.shape, volume.voxel_size, strict=True):
+            positions = group.create_dataset(axis, data=np.arange(n) * size)
+            positions.attrs["units"] = "m"
+            positions.attrs["voxel_size"] = size  # the axis holds it too, rounded
+
+
+def find_volume(file: h5py.File) -> h5py.Dataset | None:
+    """The reconstructed volume in a file: ours, nabu's, NXtomoproc's, the one in Data Exchange, or else the
+    truth of a simulated scan; None if there is none."""
+    data = find(file, "exchange/data")
+    if is_reconstruction(data):
+        return data
+    for _, entry in children(file):
+        if not isinstance(entry, h5py.Group):
+            continue
+        results = find(entry, "reconstruction/results/data")
+        if isinstance(results, h5py.Dataset):
+            return results
+        definition = find(entry, "definition")
+        if isinstance(definition, h5py.Dataset) and text(definition).lower() == "nxtomoproc":
+            group = find(entry, "data")
+            signal = attribute(group, "signal") or "data" if isinstance(group, h5py.Group) else ""
+            if isinstance(stored := find(group, signal) if signal else None, h5py.Dataset):
+                return stored
+    data = find(file, "entry1/tomo_entry/data/data")
+    if attribute(data, "data_type") == "ImageData":
+        return data
+    truth = find(file, f"{OWN}/truth/data")
+    return truth if isinstance(truth, h5py.Dataset) else None
+
+
+def read(path: Path) -> Volume:
+    """The volume in a file, with its history when the file has one."""
+    with opened(path) as file:
+        stored = find_volume(file)
+        if stored is None:
+            raise FormatError(
+                f"{path.name} holds no reconstructed volume that is known here; is it a scan? see `napari-pfitre info`"
+            )
+        check(stored)
+        if stored.ndim == 2:
+            data = stored[()][None]
+        elif stored.ndim == 3:
+            data = stored[()]
+        else:
+            raise FormatError(f"{stored.name} in {path.name} has shape {stored.shape}; a volume has three axes")
+        group = stored.parent
+        process = find(file, _ROOT) if stored.name.startswith(f"/{_ROOT}") else None
+        provenance, layers, name = None, {}, ""
+        if isinstance(process, h5py.Group):
+            if isinstance(found := find(process, "configuration/provenance"), h5py.Dataset):
+                provenance = Provenance.from_json(found.asstr()[()])
+            layers = _layers(process, data.shape)
+            name = text(title) if isinstance(title := find(file, "entry0000/title"), h5py.Dataset) else ""
+        name = name or attribute(group, "name")
+        unit = attribute(stored, "units") or "1/pixel"
+        return Volume(_float(data), _voxel_size(group, data.shape), provenance, name or path.stem, unit, layers)
+
+
+def _float(data: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(data, np.float32)
+
+
+def _layers(process: h5py.Group, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    out: dict[str, np.ndarray] = {}
+    group = find(process, "layers")
+    for name, layer in children(group) if isinstance(group, h5py.Group) else ():
+        stored = find(layer, "data") if isinstance(layer, h5py.Group) else None
+        if isinstance(stored, h5py.Dataset) and stored.shape == shape:
+            title = find(layer, "title")
+            out[text(title) if title is not None else name] = stored[()]
+    return out
+
+
+def _voxel_size(group: h5py.Group, shape: tuple[int, ...]) -> tuple[float, float, float] | None:
+    if "voxel_size" in group.attrs:
+        return tuple(float(size) for size in group.attrs["voxel_size"])
+    sizes: list[float] = []
+    for axis, n in zip("zyx", shape, strict=True):
+        positions = find(group, axis)
+        if not isinstance(positions, h5py.Dataset) or positions.ndim != 1 or positions.size != n:
+            return None
+        if "voxel_size" in positions.attrs:
+            sizes.append(float(positions.attrs["voxel_size"]))
+            continue
+        step = float(positions[1] - positions[0]) if n > 1 else math.nan
+        size, _ = length(step, attribute(positions, "units"))
+        sizes.append(math.nan if size is None else size)
+    known = [size for size in sizes if math.isfinite(size)]
+    if not known:
+        return None
+    return tuple(size if math.isfinite(size) else known[-1] for size in sizes)

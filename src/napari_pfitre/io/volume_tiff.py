@@ -1,0 +1,89 @@
+"""Volumes as ImageJ's TIFF: slices with their voxel size in µm.
+
+The exact voxel size, name, unit and history travel as JSON in ImageJ's own property "Info": Fiji shows it under
+Image > Show Info.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from ..errors import FormatError
+from ..results import Provenance, Volume
+from .atomic import replacing
+from .tiff_frames import TiffFrames
+
+__all__ = ["is_volume", "read", "write"]
+
+_KEY = "napari_pfitre"
+_IMAGEJ_LIMIT = 4_000_000_000
+
+
+def write(volume: Volume, path: Path) -> None:
+    """One file of float32 slices; over 4 GB BigTIFF without ImageJ's description (Fiji: through Bio-Formats)."""
+    data = np.asarray(volume.data)
+    about = {
+        _KEY: 1,
+        "name": volume.name,
+        "unit": volume.unit,
+        "voxel_size": volume.voxel_size,
+        "provenance": None if volume.provenance is None else volume.provenance.to_json(),
+    }
+    options: dict = {"photometric": "minisblack", "contiguous": True}
+    big = data.nbytes > _IMAGEJ_LIMIT
+    metadata: dict = {"axes": "ZYX", "Info": json.dumps(about)}
+    if volume.voxel_size is not None:
+        z, y, x = (size * 1e6 for size in volume.voxel_size)
+        metadata |= {"spacing": z, "unit": "um"}
+        options["resolution"] = (1 / x, 1 / y)
+    with replacing(path) as temporary:
+        if big:
+            tifffile.imwrite(
+                temporary,
+                data.astype(np.float32, copy=False),
+                bigtiff=True,
+                description=json.dumps(about),
+                metadata=None,
+            )
+        else:
+            tifffile.imwrite(temporary, data.astype(np.float32, copy=False), imagej=True, metadata=metadata, **options)
+
+
+def _about(path: Path) -> dict | None:
+    with tifffile.TiffFile(path) as tif:
+        said = (tif.imagej_metadata or {}).get("Info", "") if tif.is_imagej else tif.pages[0].description
+    try:
+        about = json.loads(said)
+    except (TypeError, ValueError):
+        return None
+    return about if isinstance(about, dict) and _KEY in about else None
+
+
+def is_volume(path: Path) -> bool:
+    """Whether `write` made this file."""
+    try:
+        return _about(path) is not None
+    except (tifffile.TiffFileError, ValueError, IndexError, OSError):
+        return False
+
+
+def read(path: Path) -> Volume:
+    """A volume from any TIFF stack; name, unit, exact voxel size and history when `write` made it."""
+    frames = TiffFrames(path)
+    about = _about(path)
+    data = np.ascontiguousarray(frames[:], np.float32)
+    if about is None:
+        size = frames.resolution
+        with tifffile.TiffFile(path) as tif:
+            spacing = (tif.imagej_metadata or {}).get("spacing") if tif.is_imagej else None
+        voxel = None if size is None else ((spacing * 1e-6 if spacing else size), size, size)
+        return Volume(data, voxel, None, path.stem)
+    provenance = None if about["provenance"] is None else Provenance.from_json(about["provenance"])
+    voxel = None if about["voxel_size"] is None else tuple(about["voxel_size"])
+    if data.ndim != 3:
+        raise FormatError(f"{path.name} has shape {data.shape}; a volume has three axes")
+    return Volume(data, voxel, provenance, about["name"], about["unit"])
