@@ -7,6 +7,7 @@ from typing import NamedTuple
 import psutil
 
 from .errors import OptionError
+from .frames import size_text
 
 __all__ = ["DEVICES", "Memory", "available_memory", "resolve_device", "size_text"]
 
@@ -56,12 +57,3 @@ def available_memory(device: str = "cpu") -> int:
 
         return torch.cuda.mem_get_info(torch.device(device))[0]
     return psutil.virtual_memory().available
-
-
-def size_text(n_bytes: float) -> str:
-    """A size as a person would say it."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if n_bytes < 1000 or unit == "TB":
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    raise AssertionError("unreachable")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["LazyFrames", "Selected", "Transposed", "runs"]
+__all__ = ["LazyFrames", "Selected", "Transposed", "runs", "size_text"]
 
 
 class LazyFrames(ABC):
@@ -120,3 +120,12 @@ class Transposed(LazyFrames):
         for span, axis in zip((frames, rows, columns), self.order, strict=True):
             spans[axis] = span
         return np.asarray(self.parent[tuple(spans)]).transpose(self.order)
+
+
+def size_text(n_bytes: float) -> str:
+    """A size as a person would say it."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if n_bytes < 1000 or unit == "TB":
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    raise AssertionError("unreachable")

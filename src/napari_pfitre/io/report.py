@@ -9,8 +9,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..device import size_text
 from ..errors import PfitreError, QuestionError
+from ..frames import size_text
 from ..scans import TomoScan
 from . import volume_tiff
 from .angles import span_text
