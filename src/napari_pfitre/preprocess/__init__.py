@@ -1,0 +1,30 @@
+"""Scan → scan: from counts as they were recorded to what a reconstruction wants, lazily, each step in the history."""
+
+from .centre import CentreEstimate, centre_sweep, estimate_centre, find_centre
+from .dead import repair
+from .flat_field import flat_field, minus_log
+from .geometry import bin, crop, shift
+from .outliers import remove_outliers
+from .prepare import PrepareOptions, prepare
+from .rings import RING_METHODS, remove_rings
+from .scaling import equalise, normalise_air
+
+__all__ = [
+    "RING_METHODS",
+    "CentreEstimate",
+    "PrepareOptions",
+    "bin",
+    "centre_sweep",
+    "crop",
+    "equalise",
+    "estimate_centre",
+    "find_centre",
+    "flat_field",
+    "minus_log",
+    "normalise_air",
+    "prepare",
+    "remove_outliers",
+    "remove_rings",
+    "repair",
+    "shift",
+]

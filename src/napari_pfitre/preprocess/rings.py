@@ -1,0 +1,125 @@
+"""Ring artefacts: columns of a sinogram that a pixel's gain shifts at every angle, corrected by algotom or TomoPy.
+
+A wrong gain multiplies the counts, so every method works on transmission; line integrals go there and back.
+algotom's methods are those of Vo, Atwood & Drakopoulos, Optics Express 26 (2018) 28396; TomoPy's appear as further
+choices, named ``tomopy-…``, where TomoPy is installed.
+
+None is harmless. What hardly moves through the sinogram (edges along the beam, anything near the axis, everything in
+a limited range of angles) looks like a stripe: on clean simulated circuits the gentlest method doubles the error that
+noise leaves, and the strongest multiply it (docs/decisions). Hence the default of `prepare` is none, to be changed by
+who sees rings: "filtering" is the gentlest, "fitting" removes most at any range of angles, "large" takes wide stripes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+
+from ..errors import OptionError
+from ..scans import Frames, Step, TomoScan
+from .layers import Layer, blocks, require
+
+__all__ = ["RING_METHODS", "Sinograms", "remove_rings"]
+
+Sinograms = Callable[[np.ndarray], np.ndarray]  #: corrects (angle, row, column) transmission
+
+ALGOTOM = ("filtering", "fitting", "sorting", "large", "dead", "all")
+TOMOPY = ("fw", "ti", "sf", "based_sorting", "based_filtering", "based_fitting")
+
+#: what `remove_rings` can do on this machine
+RING_METHODS: tuple[str, ...] = ("none", *ALGOTOM)
+if importlib.util.find_spec("tomopy") is not None:
+    RING_METHODS += (*(f"tomopy-{name}" for name in TOMOPY), "tomopy-all")
+
+
+def remove_rings(scan: TomoScan, method: str = "filtering", width: int = 9) -> TomoScan:
+    """Correct stripes in every sinogram.
+
+    A region of the result needs all angles and columns of its rows: ask for blocks of rows, not for single frames.
+
+    Parameters
+    ----------
+    method
+        One of `RING_METHODS`.
+    width
+        Window in pixels along columns; stripes up to about half of it are removed. algotom's methods only.
+    """
+    if method not in RING_METHODS:
+        hint = "; TomoPy is not installed here" if method.startswith("tomopy-") else ""
+        raise OptionError(f"remove_rings knows {', '.join(RING_METHODS)}, not {method!r}{hint}")
+    if width < 3:
+        raise OptionError(f"the width of remove_rings should be at least 3 pixels, not {width}")
+    if method == "none":
+        return scan
+    require(
+        scan, "remove_rings", "transmission", "line integrals",
+        advice="apply flat_field first" if scan.quantity == "counts" else "fluorescence has no pixels with a gain",
+    )  # fmt: skip
+    correct = _tomopy(method.removeprefix("tomopy-")) if method.startswith("tomopy-") else _algotom(method, width)
+    if scan.quantity == "line integrals":
+        correct = _through_transmission(correct)
+    return scan.replace(
+        Step("remove_rings", {"method": method, "width": width}), projections=Destriped(scan.projections, correct)
+    )
+
+
+class Destriped(Layer):
+    """A stack whose sinograms have been corrected."""
+
+    def __init__(self, parent: Frames, correct: Sinograms):
+        super().__init__(parent)
+        self.correct = correct
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        n, _, width = self.shape
+        parts = [
+            self.correct(self.pull(slice(0, n), some, slice(0, width)))[frames, :, columns]
+            for some in blocks(rows, n * width)
+        ]
+        return np.concatenate(parts, axis=1) if parts else self.pull(frames, rows, columns)
+
+
+def _algotom(method: str, width: int) -> Sinograms:
+    def correct(block: np.ndarray) -> np.ndarray:
+        from algotom.prep import removal
+
+        for row in range(block.shape[1]):
+            before = np.ascontiguousarray(block[:, row])
+            with np.errstate(all="ignore"):
+                if method == "sorting":
+                    after = removal.remove_stripe_based_sorting(before, size=width)
+                elif method == "filtering":
+                    after = removal.remove_stripe_based_filtering(before, sigma=3, size=width)
+                elif method == "fitting":
+                    after = removal.remove_stripe_based_fitting(before, order=2, sigma=20)
+                elif method == "large":
+                    after = removal.remove_large_stripe(before, snr=3.0, size=2 * width + 3)
+                elif method == "dead":
+                    after = removal.remove_dead_stripe(before, snr=3.0, size=2 * width + 3)
+                else:
+                    after = removal.remove_all_stripe(before, snr=3.0, la_size=2 * width + 3, sm_size=width)
+            block[:, row] = np.where(np.isfinite(after), after, before)
+        return block
+
+    return correct
+
+
+def _tomopy(method: str) -> Sinograms:
+    def correct(block: np.ndarray) -> np.ndarray:
+        stripe = importlib.import_module("tomopy.prep.stripe")
+        function = stripe.remove_all_stripe if method == "all" else getattr(stripe, f"remove_stripe_{method}")
+        return np.asarray(function(np.ascontiguousarray(block), ncore=1), dtype=np.float32)
+
+    return correct
+
+
+def _through_transmission(correct: Sinograms) -> Sinograms:
+    def there_and_back(block: np.ndarray) -> np.ndarray:
+        transmission = np.exp(-block)
+        darkest = transmission.min(axis=(0, 2), keepdims=True)  # a correction must not end below zero
+        return -np.log(np.maximum(correct(transmission), darkest))
+
+    return there_and_back
