@@ -67,9 +67,9 @@ class SimulateOptions:
             "min": 0.001,
             "max": 10.0,
             "step": 0.1,
-            "tooltip": "Line integral along the darkest ray, −ln of its transmission",
+            "tooltip": "−ln of the transmission along the object's darkest row or column",
         },
-    ] = 1.5
+    ] = 2.0
     jitter: Annotated[
         float,
         {

@@ -61,7 +61,9 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     axis = (o.size - 1) / 2 + o.centre_offset
     phantom = _PHANTOMS[o.phantom](rng["object"], grid.height, o)
     truth, sinograms = _measure(phantom, grid, actual, axis, shifts, o.oversampling)
-    scale = o.absorption / max(float(sinograms.max()), 1e-12)
+    # From the object alone: the truth must not change with the angles or with what is displaced.
+    darkest = max(float(truth.sum(axis=along).max()) for along in (1, 2))
+    scale = o.absorption / darkest if darkest > 0 else 1.0
     truth *= scale
     sinograms *= scale
 
