@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from importlib.metadata import version
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import __version__
 from ..options import as_dict
 from ..results import Provenance, Volume
 from ..scans import Quantity, Step, TomoScan
@@ -109,7 +109,7 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
         centre=axis,
         pixel_size=scan.pixel_size,
         energy_kev=o.energy,
-        versions={"napari-pfitre": __version__, "numpy": np.__version__},
+        versions={"napari-pfitre": version("napari-pfitre"), "numpy": np.__version__},
         device="cpu",
         seed=o.seed,
         started=started.isoformat(timespec="seconds"),

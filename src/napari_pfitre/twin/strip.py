@@ -80,7 +80,7 @@ def _shares(column: np.ndarray, half_x: float, half_y: float, bins: int) -> tupl
     wide, narrow = max(half_x, half_y), min(half_x, half_y)
     first = np.floor(column - (wide + narrow) + 0.5)
     weights = np.empty((len(column), bins), np.float32)
-    left = 0.0
+    left = np.zeros_like(column)
     for k in range(bins - 1):
         up_to = _below(first + (k + 0.5) - column, wide, narrow)
         weights[:, k] = up_to - left
