@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from types import FrameType, TracebackType
+from types import FrameType
 
 from ..results import Progress
 from .command import note
@@ -29,7 +29,7 @@ class Interrupt:
         self._before = signal.signal(signal.SIGINT, self._on_signal)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         signal.signal(signal.SIGINT, self._before)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -64,7 +64,7 @@ class Bar:
         self._started = time.monotonic()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._live:
             self._rich.stop()
 

@@ -81,8 +81,8 @@ def devices() -> Iterator[str]:
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             free, total = torch.cuda.mem_get_info(index)
-            name = torch.cuda.get_device_name(index)
-            yield f"         cuda:{index} {name}, {size_text(free)} free of {size_text(total)}, CUDA {torch.version.cuda}"
+            name, cuda = torch.cuda.get_device_name(index), torch.version.cuda
+            yield f"         cuda:{index} {name}, {size_text(free)} free of {size_text(total)}, CUDA {cuda}"
     else:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         yield f"         no CUDA device (torch is {built})"

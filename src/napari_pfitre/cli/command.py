@@ -11,7 +11,7 @@ import click
 
 from ..errors import PfitreError, QuestionError
 
-__all__ = ["Command", "LazyGroup", "main", "note"]
+__all__ = ["Command", "LazyGroup", "answer_with", "main", "note"]
 
 
 class Command(click.Command):
@@ -78,21 +78,25 @@ class LazyGroup(click.Group):
 def sentence(error: Exception) -> str:
     """What went wrong, for a person."""
     if isinstance(error, QuestionError):
-        flag = "--" + error.hint.replace("_", "-")
-        if flag in str(error):
-            return str(error)
-        values = f" ({' | '.join(error.choices)})" if error.choices else ""
-        return f"{error}\nAnswer with {flag}{values}."
+        return f"{error}\n{answer_with(error)}"
     if isinstance(error, PfitreError):
         return str(error)
     if isinstance(error, MemoryError):
-        return f"not enough memory: {str(error) or 'an array did not fit'}; take fewer rows (--rows a:b) or bin the data"
+        return (
+            f"not enough memory: {str(error) or 'an array did not fit'}; take fewer rows (--rows a:b) or bin the data"
+        )
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror.lower()}"
     return (
         f"{type(error).__name__}: {error} (this should not happen; run it again with --traceback, and report "
         "what it says together with the output of 'napari-pfitre doctor')"
     )
+
+
+def answer_with(question: QuestionError) -> str:
+    """The flag that answers a question of the reader."""
+    values = f" {'|'.join(question.choices)}" if question.choices else " …"
+    return f"Answer it with --{question.hint.replace('_', '-')}{values}"
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

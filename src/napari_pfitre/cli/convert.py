@@ -22,33 +22,24 @@ def sections() -> Sequence[Section]:
 
 
 def convert(file: Path, output: Path, overwrite: bool, given: dict[str, dict[str, Any]]) -> None:
-    from ..errors import FormatError
-    from ..io import read_volume, write_volume
+    from ..io import ReadHints, inspect_file, read_volume, write_scan, write_volume
 
-    check_target(output, overwrite, VOLUME_SUFFIXES, file)
-    try:
-        volume = None if given["read"] else read_volume(file)
-    except FormatError:  # not a volume: then it has to be a scan
-        volume = None
-    if volume is None:
-        convert_scan(file, output, overwrite, given["read"])
+    typed(ReadHints, given["read"])
+    report = inspect_file(file, **given["read"])
+    if report.scan is not None:
+        check_target(output, overwrite, (".h5", ".hdf5"), file)
+        for notice in report.scan.notices:
+            note(f"Note: {notice}")
+        write_scan(report.scan, output, overwrite=overwrite)
+        angles, rows, columns = report.scan.shape
+        click.echo(f"{output}: scan of {angles} projections, {rows} × {columns} pixels (Data Exchange)")
         return
+    if report.volume is None and report.problem is not None:
+        raise report.problem
+    check_target(output, overwrite, VOLUME_SUFFIXES, file)
+    volume = read_volume(file)
     for path in write_volume(volume, output, overwrite=overwrite):
         click.echo(f"{path}: volume of {' × '.join(map(str, volume.data.shape))} voxels")
-
-
-def convert_scan(file: Path, output: Path, overwrite: bool, hints: dict[str, Any]) -> None:
-    """A scan of any readable layout as Data Exchange."""
-    from ..io import ReadHints, read_scan, write_scan
-
-    check_target(output, overwrite, (".h5", ".hdf5"), file)
-    typed(ReadHints, hints)
-    scan = read_scan(file, **hints)
-    for notice in scan.notices:
-        note(f"Note: {notice}")
-    write_scan(scan, output)
-    angles, rows, columns = scan.shape
-    click.echo(f"{output}: scan of {angles} projections, {rows} × {columns} pixels (Data Exchange)")
 
 
 command = GrownCommand(

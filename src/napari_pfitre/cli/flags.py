@@ -7,7 +7,7 @@ a flag is a field. Defaults live in the dataclass alone: only what was typed is 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,14 @@ class Section(NamedTuple):
     key: str  #: prefix of the parameters' internal names
     title: str  #: heading in the help
     options_type: type
+    renamed: Mapping[str, str] = {}  #: option → flag, where two sections have an option of one name; "" for no flag
+
+    def options(self) -> list[Option]:
+        """The options that get a flag."""
+        return [option for option in describe(self.options_type) if self.renamed.get(option.name) != ""]
+
+    def flag(self, option: Option) -> str:
+        return self.renamed.get(option.name, option.flag)
 
 
 class Value(click.ParamType):
@@ -38,9 +46,7 @@ class Value(click.ParamType):
         self.name = option.type.__name__
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        if self.option.choices:
-            return "[" + "|".join(self.option.choices) + "]"
-        return {int: "N", float: "X", Path: "PATH"}.get(self.option.type, "TEXT")
+        return values_text(self.option)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value is None or (self.option.optional and value == "none"):
@@ -52,8 +58,8 @@ def _click_type(option: Option) -> click.ParamType:
     if option.choices:
         return click.Choice(option.choices)
     if option.type is int:
-        whole = [None if bound is None else int(bound) for bound in (option.min, option.max)]
-        return click.IntRange(*whole)
+        low, high = (None if bound is None else int(bound) for bound in (option.min, option.max))
+        return click.IntRange(low, high)
     if option.type is float:
         return click.FloatRange(option.min, option.max)
     if option.type is Path:
@@ -61,9 +67,20 @@ def _click_type(option: Option) -> click.ParamType:
     return click.STRING
 
 
+def values_text(option: Option) -> str:
+    """What may follow the flag."""
+    if option.choices:
+        return "[" + "|".join(option.choices) + "]"
+    return {bool: "[yes|no|none]", int: "N", float: "X", Path: "PATH"}.get(option.type, "TEXT")
+
+
+def sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def explanation(option: Option) -> str:
     """The option in words: what it does, its unit, its default."""
-    text = (option.tooltip or option.label).rstrip()
+    text = sentence_case(option.tooltip or option.label).rstrip()
     if option.unit:
         text = f"{text.rstrip('.')} [{option.unit}]."
     if option.default is not None and option.default != "":
@@ -83,10 +100,11 @@ def default_text(option: Option) -> str:
 def click_option(section: Section, option: Option) -> click.Option:
     """One flag; a switch when the option is true or false."""
     name = f"{section.key}__{option.name}"
+    flag = section.flag(option)
     if option.type is bool and not option.optional:
-        return click.Option([f"{option.flag}/--no-{option.flag[2:]}", name], default=None, help=explanation(option))
+        return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=explanation(option))
     kind = Value(option) if option.type is not bool else _YesNo()
-    return click.Option([option.flag, name], type=kind, default=None, help=explanation(option))
+    return click.Option([flag, name], type=kind, default=None, help=explanation(option))
 
 
 class _YesNo(click.ParamType):
@@ -113,7 +131,7 @@ class GrownCommand(Command):
     def grown(self) -> list[tuple[Section, list[click.Option]]]:
         if self._grown is None:
             self._grown = [
-                (section, [click_option(section, option) for option in describe(section.options_type)])
+                (section, [click_option(section, option) for option in section.options()])
                 for section in self._sections()
             ]
         return self._grown
@@ -124,7 +142,8 @@ class GrownCommand(Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         of_sections = {id(option) for _, options in self.grown for option in options}
-        own = [p.get_help_record(ctx) for p in self.get_params(ctx) if id(p) not in of_sections]
+        flags = [p for p in self.get_params(ctx) if isinstance(p, click.Option) and id(p) not in of_sections]
+        own = [flag.get_help_record(ctx) for flag in flags]
         with formatter.section("Options"):
             formatter.write_dl([record for record in own if record])
         for section, options in self.grown:
@@ -150,15 +169,16 @@ def typed(options_type: type, given: dict[str, Any], base: Any = None) -> Any:
         raise click.UsageError(str(error)) from error
 
 
-def option_rows(options_type: type) -> list[str]:
+def option_rows(section: Section) -> list[str]:
     """The options as rows of a Markdown table: flag, default, meaning."""
     rows = ["| flag | default | meaning |", "| --- | --- | --- |"]
-    for option in describe(options_type):
-        values = f" {Value(option).get_metavar(_ANY)}" if option.type is not bool else f", `--no-{option.flag[2:]}`"
-        flag = f"`{option.flag}{values}`" if option.type is not bool else f"`{option.flag}`{values}"
-        meaning = (option.tooltip or option.label) + (f" [{option.unit}]" if option.unit else "")
-        rows.append(f"| {flag.replace('|', chr(92) + '|')} | {default_text(option)} | {meaning} |")
+    for option in section.options():
+        flag = section.flag(option)
+        if option.type is bool and not option.optional:
+            typed_as = f"`{flag}`, `--no-{flag[2:]}`"
+        else:
+            typed_as = f"`{flag} {values_text(option)}`"
+        meaning = sentence_case(option.tooltip or option.label) + (f" [{option.unit}]" if option.unit else "")
+        cells = (typed_as, default_text(option), meaning)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return rows
-
-
-_ANY = click.Option(["--any"])

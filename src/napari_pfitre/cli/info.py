@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .command import answer_with, note
 from .flags import GrownCommand, Section, typed
 
 __all__ = ["command"]
@@ -26,6 +27,8 @@ def info(file: Path, given: dict[str, dict[str, Any]]) -> None:
     report = inspect_file(file, **given["read"])
     for line in report.lines():
         click.echo(line)
+    if report.question is not None and not report.usable:
+        note(answer_with(report.question))
     if not report.usable:
         click.get_current_context().exit(1)
 

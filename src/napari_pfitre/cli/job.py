@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..device import resolve_device
+from ..device import Memory, available_memory, resolve_device
 from ..errors import ReconstructionError
 from ..options import as_dict
 from ..results import Run, Volume, finish
@@ -36,7 +36,8 @@ def prepared(file: Path, hints: ReadHints, preparation: PrepareOptions) -> TomoS
 
     answers = set_values(hints)
     scan = read_scan(file, **answers)
-    scan = scan.replace(step=Step("read_scan", answers))
+    if answers:
+        scan = scan.replace(Step("read_scan", answers))
     for notice in scan.notices:
         note(f"Note: {notice}")
     ready = prepare(scan, preparation)
@@ -45,17 +46,20 @@ def prepared(file: Path, hints: ReadHints, preparation: PrepareOptions) -> TomoS
     angles, rows, columns = ready.shape
     wedges = "; ".join(map(str, ready.missing_wedges)) or "no angles missing"
     note(f"{file.name}: {angles} projections of {rows} × {columns} pixels; {wedges}; axis at column {ready.middle:g}")
-    return ready.replace(step=Step("prepare", as_dict(preparation)))
+    return ready
 
 
 def forecast(recipe: Recipe, scan: TomoScan, options: Any, device: str, force: bool) -> None:
-    """Say what memory the run will take; raise when it cannot fit and nobody insists."""
-    memory = recipe.memory(scan, options, device=str(resolve_device(device)))
-    note(f"{recipe.title} {memory}")
-    if not memory.fits and not force:
+    """Say what memory the run will take; raise when not even block after block of rows can fit and nobody insists."""
+    at_once = recipe.memory(scan, options, device=str(resolve_device(device)))
+    _, n_rows, n_columns = scan.shape
+    volume = Memory(4 * n_rows * n_columns**2 + at_once.needed // n_rows, available_memory())
+    if not volume.fits and not force:
         raise ReconstructionError(
-            f"{recipe.title} {memory}; take fewer rows (--rows a:b), bin the data (--bin N), or insist with --force"
+            f"the volume of {n_rows} × {n_columns} × {n_columns} voxels {volume}; take fewer rows (--rows a:b), bin "
+            "the data (--bin N), or insist with --force"
         )
+    note(f"{recipe.title} {at_once}" + ("" if at_once.fits else "; the rows will be worked in blocks"))
 
 
 def work(run: Run) -> Volume:

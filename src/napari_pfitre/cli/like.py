@@ -40,7 +40,9 @@ def remembered(path: Path) -> Provenance:
 
     provenance = read_volume(path).provenance
     if provenance is None:
-        raise OptionError(f"{path.name} does not say how it was made; give the method and its options instead of --like")
+        raise OptionError(
+            f"{path.name} does not say how it was made; give the method and its options instead of --like"
+        )
     return provenance
 
 

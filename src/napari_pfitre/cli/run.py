@@ -69,8 +69,8 @@ def sections(recipe: Recipe) -> Sequence[Section]:
 
     return (
         Section("method", f"{recipe.title} options", recipe.options_type),
-        Section("prepare", "Preparing the data", PrepareOptions),
-        Section("read", "Reading the file", ReadHints),
+        Section("prepare", "Preparing the data", PrepareOptions, {"flats": "--reduce-flats"}),
+        Section("read", "Reading the file", ReadHints, {"centre": ""}),  # the preparation's --centre says the same
     )
 
 

@@ -1,4 +1,4 @@
-"""`napari-pfitre simulate OUT`: a scan whose answer is known, as a Data Exchange file with the truth beside the data."""
+"""`napari-pfitre simulate OUT`: a scan whose answer is known, as Data Exchange with the truth beside the data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def simulate(output: Path, overwrite: bool, given: dict[str, dict[str, Any]]) ->
 
     check_target(output, overwrite, (".h5", ".hdf5"))
     simulation = make(typed(SimulateOptions, given["simulate"]))
-    write_scan(simulation.scan, output, truth=simulation.truth)
+    write_scan(simulation.scan, output, truth=simulation.truth, overwrite=overwrite)
     angles, rows, columns = simulation.scan.shape
     wedges = "; ".join(map(str, simulation.scan.missing_wedges)) or "no angles missing"
     click.echo(f"{output}: {angles} projections of {rows} × {columns} pixels, {wedges}; truth included")

@@ -19,7 +19,8 @@ def check_target(output: Path, overwrite: bool, suffixes: tuple[str, ...], *sour
         raise click.UsageError(f"{output.name} should end in one of {', '.join(suffixes)}.")
     if not output.parent.is_dir():
         raise OptionError(f"the folder {output.parent} does not exist; make it first")
-    if any(source is not None and source.exists() and output.exists() and output.samefile(source) for source in sources):
+    present = [source for source in sources if source is not None and source.exists()]
+    if output.exists() and any(output.samefile(source) for source in present):
         raise OptionError(f"{output} is the file being read; give the output another name")
     if output.exists() and not overwrite:
         raise OptionError(f"{output} exists; give another name, or --overwrite")
