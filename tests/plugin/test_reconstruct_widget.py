@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import numpy as np
@@ -338,18 +337,29 @@ def test_one_slice_is_tried_at_its_height(window, done):
     assert scan_of(layer).shape == (13, 6, 16)
 
 
-def test_too_little_memory_is_refused_with_numbers_until_insisted(window, done, notes):
+def test_a_volume_beyond_memory_is_refused_with_numbers_until_insisted(window, done, notes, monkeypatch):
+    from napari_pfitre.plugin import _reconstruct
+
     viewer, widget, _ = window
-    widget.method.value = "quick"
-    assert "too much" in widget.forecast.value
+    monkeypatch.setattr(_reconstruct, "available_memory", lambda: 10_000)
     widget.run.native.click()
     assert widget.task is None
-    assert re.search(r"Quick needs about [\d.]+ TB of [\d.]+ GB free", notes[-1][1])
+    assert "6 × 16 × 16 voxels needs about 12.3 kB of 10.0 kB free" in notes[-1][1]
     assert widget.run.text == "Reconstruct anyway"
     widget.run.native.click()
     done(widget)
-    assert named(viewer, "Quick")
+    assert named(viewer, "Fake")
     assert widget.run.text == "Reconstruct"
+
+
+def test_the_forecast_says_what_a_run_needs(window):
+    _, widget, _ = window
+    assert "needs about 6.0 MB of" in widget.forecast.value
+    widget.method.value = "quick"
+    assert "in blocks" in widget.forecast.value
+    widget.form.row("pause").native.setText("-3")
+    widget.form.row("steps").value = 9
+    assert "at least 0" in widget.forecast.value
 
 
 def test_each_method_keeps_its_own_form(window):

@@ -20,8 +20,8 @@ from ..frames import LazyFrames
 from ..results import Provenance, Volume
 from ..scans import TomoScan
 
-__all__ = ["captions_of", "contrast_limits", "provenance_of", "scan_layer", "scan_of", "sweep_layer", "volume_layers",
-           "volume_of"]  # fmt: skip
+__all__ = ["captions_of", "contrast_limits", "kept_scan", "provenance_of", "scan_layer", "scan_of", "shown_axis", "sweep_layer",
+           "volume_layers", "volume_of"]  # fmt: skip
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -198,16 +198,28 @@ def _about(layer: Any) -> dict[str, Any]:
 
 def scan_of(layer: Any) -> TomoScan | None:
     """The scan behind a layer, or None when the layer shows something else (or was given other data)."""
-    held = layer.metadata.get(_SCAN)
+    return kept_scan(layer.data, {"metadata": layer.metadata})
+
+
+def kept_scan(data: Any, meta: dict[str, Any]) -> TomoScan | None:
+    """`scan_of`, of a layer's data and attributes as a writer gets them."""
+    held = meta.get("metadata", {}).get(_SCAN)
     if not isinstance(held, _Held):
         return None
     n_angles, n_rows, n_columns = held.scan.shape
-    return held.scan if tuple(layer.data.shape) == (n_angles, 1, n_rows, n_columns) else None
+    return held.scan if tuple(data.shape) == (n_angles, 1, n_rows, n_columns) else None
 
 
 def captions_of(layer: Any) -> list[str]:
     """What the first axis of a layer means at each of its steps; empty when its slider says enough."""
     return _about(layer).get("captions", [])
+
+
+def shown_axis(layer: Any, dims: Any) -> float:
+    """The rotation axis that a sweep's slider stands at."""
+    first, step = float(layer.translate[0]), float(layer.scale[0])
+    at = round((dims.point[dims.ndim - layer.ndim] - first) / step)
+    return first + step * min(max(at, 0), layer.data.shape[0] - 1)
 
 
 def provenance_of(layer: Any) -> Provenance | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, ProgressBar, PushButton, SpinBox
 from napari.utils.notifications import show_info, show_warning
 
-from ..device import DEVICES
+from ..device import DEVICES, Memory, available_memory, resolve_device
 from ..errors import OptionError, PfitreError
 from ..options import from_dict
 from ..recipes import RECIPES, Recipe
@@ -20,6 +20,7 @@ from ._form import Note, OptionsForm, line
 from ._layers import provenance_of, scan_of
 from ._live import LiveLayer
 from ._pace import Pace, duration
+from ._ready import ready
 from ._scans import ScanBox, about
 from ._settings import preferences
 from ._worker import Job, RunTask, Update, start_run, tell
@@ -149,12 +150,12 @@ class ReconstructWidget(Container):
             memory = self._memory(scan, self.form.options)
         except PfitreError as error:
             return str(error)
-        return f"The volume {memory}." + ("" if memory.fits else " That is too much: load fewer rows, or bin.")
+        return f"The run {memory}." + ("" if memory.fits else " It will take the rows in blocks.")
 
-    def _memory(self, scan: TomoScan, options: Any) -> Any:
+    def _memory(self, scan: TomoScan, options: Any) -> Memory:
         """Against the GPU's memory only once torch is loaded: a forecast must not wait for an import."""
-        device = self.device.value
-        return self.recipe.memory(scan, options, device=device if device == "cpu" or "torch" in sys.modules else "cpu")
+        device = str(resolve_device(self.device.value)) if "torch" in sys.modules else "cpu"
+        return self.recipe.memory(scan, options, device=device)
 
     # -- a run
 
@@ -170,20 +171,16 @@ class ReconstructWidget(Container):
             options = self.form.options
             if row is None and not self._fits(scan, options):
                 return
-            slab = scan if row is None else one_row(scan, row)
         except OptionError as error:
             show_warning(str(error))
-            return
-        except PfitreError as error:
-            tell(error)
             return
         recipe, device, settings = self.recipe, self.device.value, preferences()
         name = f"{layer.name} · {recipe.title}" + ("" if row is None else f" · slice {row}")
         voxel = None if scan.pixel_size is None else (scan.pixel_size[0], scan.pixel_size[1], scan.pixel_size[1])
-        live = LiveLayer(self.viewer, name, slab.shape[1], voxel, first_slice=row or 0,
+        live = LiveLayer(self.viewer, name, scan.shape[1] if row is None else 1, voxel, first_slice=row or 0,
                          hide=layer if settings.display.hide_input else None)  # fmt: skip
         pace = Pace()
-        job = Job(lambda: recipe.run(slab, options, device=device), device, float(settings.display.preview_interval))
+        job = Job(lambda: recipe.run(ready(scan, row), options, device=device), device, float(settings.display.preview_interval))
         self._busy(True)
         self.task = start_run(
             job, name,
@@ -194,14 +191,16 @@ class ReconstructWidget(Container):
         )  # fmt: skip
 
     def _fits(self, scan: TomoScan, options: Any) -> bool:
-        """Whether to start: refused once with numbers, done when the user insists."""
-        memory = self._memory(scan, options)
+        """Whether the volume and its preview have room: if not, refused once with numbers, done if the user insists."""
+        _, rows, columns = scan.shape
+        memory = Memory(2 * 4 * rows * columns * columns, available_memory())
         if memory.fits or self._insist == (scan, options):
             return True
         self._insist = (scan, options)
         self.run.text = "Reconstruct anyway"
         show_warning(
-            f"{self.recipe.title} {memory}; load fewer rows or bin the projections, or press again to run anyway."
+            f"The volume of {rows} × {columns} × {columns} voxels {memory}; load fewer rows or bin the projections, "
+            "or press again to run anyway."
         )
         return False
 
@@ -297,9 +296,3 @@ class ReconstructWidget(Container):
         QApplication.clipboard().setText(text)
         show_info(f"{what} copied.")
 
-
-def one_row(scan: TomoScan, row: int) -> TomoScan:
-    """The scan of one slice alone."""
-    from ..preprocess import crop
-
-    return crop(scan, rows=f"{row}:{row + 1}")

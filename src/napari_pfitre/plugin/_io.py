@@ -1,0 +1,148 @@
+"""What napari calls to open and save files. Dropping a file loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import FormatError, PfitreError, QuestionError
+from ..scans import Step
+from ._layers import LayerData, kept_scan, scan_layer, volume_layers, volume_of
+
+if TYPE_CHECKING:
+    from ..scans import TomoScan
+
+__all__ = ["get_reader", "loaded", "write_hdf5", "write_tiff"]
+
+PLUGIN = "napari-pfitre"
+_TIFF = (".tif", ".tiff")
+_TABLES = (".csv", ".txt", ".tsv", ".rawtlt", ".tlt")
+
+
+def get_reader(path: str | list[str] | None = None) -> Callable[[str], list[LayerData]] | None:
+    """A function that opens the file, or None, quickly and without an error, when the file is not for us."""
+    if path is None:
+        _explain("To open a scan, drop its file on the window or use Plugins ▸ PFITRE tomography ▸ Load.")
+        return None
+    if isinstance(path, list | tuple):
+        return None  # a stack of single images has no angles of its own
+    kind = _kind(Path(path))
+    return {"scan": read_scan_layers, "volume": read_volume_layers}.get(kind)
+
+
+def _kind(path: Path) -> str:
+    """``"scan"``, ``"volume"`` or nothing; only headers are looked at."""
+    from ..io.hdf5 import opened
+    from ..io.reading import FORMATS, format_of
+    from ..io.sniff import identify
+
+    try:
+        if not path.is_file():
+            return ""
+        if identify(path) == "tiff":
+            return _tiff_kind(path) if path.suffix.lower() in _TIFF else ""
+        with opened(path) as file:
+            found = format_of(file)
+    except (PfitreError, OSError, RuntimeError, ValueError):  # h5py raises the last two for damaged headers
+        return ""
+    if found is FORMATS[-1]:  # only some dataset of three axes: the Load widget opens it, on request
+        return ""
+    if found.read is None:
+        return "volume" if found.name == "a reconstructed volume" else ""
+    return "scan"
+
+
+def _tiff_kind(path: Path) -> str:
+    import tifffile
+
+    if any(path.with_suffix(suffix).is_file() for suffix in _TABLES):
+        return "scan"
+    with tifffile.TiffFile(path) as file:
+        text = file.pages[0].description if len(file.pages) else ""
+    return "volume" if '"recipe"' in text else ""
+
+
+def _explain(text: str) -> None:
+    from napari.utils.notifications import show_info
+
+    show_info(text)
+
+
+def read_scan_layers(path: str) -> list[LayerData]:
+    """The projections as a layer. When only the user can tell what the file means, the Load widget asks."""
+    from ..io import read_scan
+
+    try:
+        return [scan_layer(loaded(read_scan(path)))]
+    except QuestionError as question:
+        if not _ask(Path(path), question):
+            raise
+        return [(None,)]  # npe2's word for "dealt with, no layer"
+
+
+def loaded(scan: TomoScan, hints: dict[str, Any] | None = None) -> TomoScan:
+    """The scan with its reading in the history, so that a volume made of it can be made again."""
+    return scan.replace(step=Step("read_scan", hints or {}))
+
+
+def _ask(path: Path, question: QuestionError) -> bool:
+    """Open the Load widget at the question; False when there is no window to ask in."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None or getattr(viewer, "window", None) is None:
+        return False
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Load")
+    widget.ask(path, question)
+    return True
+
+
+def read_volume_layers(path: str) -> list[LayerData]:
+    """A volume as a layer, with scale, units and history."""
+    from ..io import read_volume
+
+    return volume_layers(read_volume(path))
+
+
+def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
+    """Save a volume as NXprocess/NXdata, or the projections of a scan as Data Exchange; the paths written."""
+    if path is None or meta is None:
+        _explain("To save a layer, select it and choose File ▸ Save Selected Layers, type HDF5 with history.")
+        return []
+    scan = kept_scan(data, meta)
+    if scan is None:
+        return _write_volume(path, data, meta)
+    from ..io import write_scan
+
+    _spare_source(path, None if scan.source is None else str(scan.source.path))
+    return [str(written) for written in _paths(write_scan(scan, Path(path)), path)]
+
+
+def write_tiff(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
+    """Save a volume as a TIFF stack that Fiji opens with its voxel size; the paths written."""
+    if path is None or meta is None:
+        _explain("To save a layer, select it and choose File ▸ Save Selected Layers, type TIFF stack.")
+        return []
+    if kept_scan(data, meta) is not None:
+        raise FormatError("a TIFF stack would lose the angles of these projections; save them as HDF5 (.h5)")
+    return _write_volume(path, data, meta)
+
+
+def _write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    from ..io import write_volume
+
+    volume = volume_of(data, meta)
+    source = {} if volume.provenance is None else volume.provenance.source
+    _spare_source(path, source.get("path"))
+    return [str(written) for written in _paths(write_volume(volume, Path(path), overwrite=True), path)]
+
+
+def _paths(written: Any, path: str) -> list[Any]:
+    return list(written) if isinstance(written, list | tuple) else [written or path]
+
+
+def _spare_source(path: str, source: str | None) -> None:
+    """napari's save dialog has asked about replacing a file, but the measured data are nothing to agree away."""
+    if source is not None and Path(path).resolve() == Path(source).resolve():
+        raise FormatError(f"{Path(path).name} holds the measured data this layer was made from; choose another name")

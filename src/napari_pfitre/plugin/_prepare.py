@@ -1,0 +1,175 @@
+"""The Prepare widget: from counts to line integrals by options one can see, and the rotation axis found or chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, PushButton, SpinBox
+from napari.utils.notifications import show_warning
+
+from ..errors import OptionError
+from ..preprocess import PrepareOptions, prepare
+from ..scans import TomoScan
+from ._axis import Sweep, search, sweep
+from ._caption import show_captions
+from ._form import Note, NumberEdit, OptionsForm, line
+from ._layers import LayerData, scan_layer, shown_axis
+from ._live import add_layers, contains
+from ._ready import is_prepared
+from ._scans import ScanBox, about
+from ._worker import Task, start_task, tell
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["PrepareWidget"]
+
+
+class PrepareWidget(Container):
+    """Choose a scan and what happens to it before reconstruction. Reconstruct does without: it takes the defaults."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer):
+        super().__init__(labels=True, scrollable=True)
+        self.viewer = napari_viewer
+        self.task: Task | None = None
+        self._alive = True
+        self._sweep_layer: Any = None
+        self._build()
+        self._on_scan()
+        show_captions(napari_viewer)
+
+    def _build(self) -> None:
+        self.scan = ScanBox(self.viewer, label="Scan", tooltip="Projections opened with PFITRE.")
+        self.scan_note = Note(label="")
+        self.form = OptionsForm(PrepareOptions)
+        self.find = PushButton(text="Find the axis", tooltip="Search the rotation axis and write it into the form.")
+        self.axis_note = Note(label="")
+        self.row = SpinBox(min=0, max=0, tooltip="Row of the detector to reconstruct, from 0.")
+        self.first = NumberEdit(tooltip="First rotation axis to try, column of the detector.")
+        self.last = NumberEdit(tooltip="Last rotation axis to try, column of the detector.")
+        self.step = NumberEdit(value=1.0, tooltip="From one axis to the next, columns.")
+        self.sweep = PushButton(text="Sweep", tooltip="One slice by FBP about each of these axes, as a stack to step through.")
+        self.use = PushButton(text="Use axis shown", tooltip="Take the axis that the sweep's slider stands at.")
+        self.go = PushButton(text="Prepare", tooltip="Add the prepared scan as a layer; it is computed where it is looked at.")
+        self.status = Note(label="")
+        for edit, name in ((self.first, "first"), (self.last, "last"), (self.step, "step")):
+            edit.label = name
+        for widget in (
+            self.scan, self.scan_note, self.form, self.find, self.axis_note,
+            line(Note("from"), self.first, Note("to"), self.last, Note("by"), self.step, label="Axes"),
+            line(self.row, self.sweep, self.use, label="Slice"), self.go, self.status,
+        ):  # fmt: skip
+            self.append(widget)
+        self.scan.changed.connect(self._on_scan)
+        self.find.clicked.connect(lambda: self.find_axis())
+        self.sweep.clicked.connect(lambda: self.sweep_axes())
+        self.use.clicked.connect(lambda: self.use_axis())
+        self.go.clicked.connect(lambda: self.prepare())
+        self.native.destroyed.connect(self._on_destroyed)
+
+    def _on_destroyed(self) -> None:
+        self._alive = False
+
+    def _on_scan(self, *_: Any) -> None:
+        scan = self.scan.scan
+        self.axis_note.say("")
+        self.status.say("")
+        if scan is None:
+            self.scan_note.say("No scan yet: drop a file on the window, or open it with Load.")
+            return
+        self.scan_note.say(about(scan) + ("\nThis one is prepared already." if is_prepared(scan) else ""))
+        self.row.max = scan.shape[1] - 1
+        self.row.value = scan.shape[1] // 2
+        self._range_about(scan.middle, 10, 1.0, scan)
+
+    def _range_about(self, centre: float, reach: float, step: float, scan: TomoScan) -> None:
+        self.first.value = max(0.0, round(centre) - reach)
+        self.last.value = min(scan.shape[2] - 1.0, round(centre) + reach)
+        self.step.value = step
+
+    # -- work in threads
+
+    def _start(self, make: Any, title: str, on_result: Any) -> None:
+        """`make` turns the scan and the options into a function for a thread; what it raises is told at once."""
+        if self.task is not None:
+            return
+        scan = self.scan.scan
+        if scan is None:
+            show_warning("Choose a scan first: drop a file on the window, or open it with the Load widget.")
+            return
+        try:
+            work = make(scan, self.form.options)
+        except OptionError as error:
+            show_warning(str(error))
+            return
+        self._busy(True, f"{title} …")
+        self.task = start_task(work, title, on_result=on_result, on_error=self._on_error, on_end=self._on_end)
+
+    def _busy(self, busy: bool, text: str = "") -> None:
+        for button in (self.find, self.sweep, self.use, self.go):
+            button.enabled = not busy
+        self.status.say(text)
+
+    def _on_error(self, error: Exception) -> None:
+        tell(error)
+        if self._alive:
+            self.axis_note.say(f"failed: {error}")
+
+    def _on_end(self) -> None:
+        self.task = None
+        if self._alive:
+            self._busy(False)
+
+    def find_axis(self) -> None:
+        """Search the axis; the form takes it when the searches agree."""
+        self._start(lambda scan, options: lambda: search(scan, options), "searching the axis", self._on_estimate)
+
+    def _on_estimate(self, estimate: Any) -> None:
+        if not self._alive:
+            return
+        self.axis_note.say(estimate.text)
+        scan = self.scan.scan
+        if scan is not None:
+            self._range_about(estimate.column, 5, 0.5, scan)
+        if estimate.reliable:
+            self.form.row("centre").value = round(estimate.column, 2)
+
+    def sweep_axes(self) -> None:
+        """Reconstruct one slice about each axis of the range."""
+
+        def make(scan: TomoScan, options: PrepareOptions) -> Any:
+            asked = Sweep(self.row.value, self.first.value, self.last.value, self.step.value)
+            return sweep(scan, options, asked, f"{self.scan.value.name} · axis sweep, slice {asked.row}")
+
+        self._start(make, "sweeping the axis", self._on_sweep)
+
+    def _on_sweep(self, made: LayerData) -> None:
+        for layer in self.viewer.layers:
+            layer.visible = False
+        (self._sweep_layer,) = add_layers(self.viewer, [made])
+        self.viewer.dims.set_current_step(self.viewer.dims.ndim - 5, made[0].shape[0] // 2)
+        self.viewer.reset_view()
+
+    def use_axis(self) -> None:
+        """Write the axis that the sweep shows into the form."""
+        if self._sweep_layer is None or not contains(self.viewer, self._sweep_layer):
+            show_warning("Make a sweep first, then choose an axis by its slider.")
+            return
+        axis = shown_axis(self._sweep_layer, self.viewer.dims)
+        self.form.row("centre").value = axis
+        self.axis_note.say(f"The axis is column {axis:g}, chosen from the sweep.")
+
+    def prepare(self) -> None:
+        """Add the prepared scan as a layer of its own; Reconstruct then takes that."""
+        layer = self.scan.value
+
+        def make(scan: TomoScan, options: PrepareOptions) -> Any:
+            return lambda: scan_layer(prepare(scan, options), f"{layer.name} · prepared")
+
+        self._start(make, "preparing", lambda made: self._on_prepared(made, layer))
+
+    def _on_prepared(self, made: LayerData, source: Any) -> None:
+        add_layers(self.viewer, [made])
+        if contains(self.viewer, source):
+            source.visible = False
+
