@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from .angles import half_turn
 from .errors import ScanError
 from .frames import LazyFrames
 
@@ -140,10 +141,11 @@ class TomoScan:
         Parallel projections at θ and θ + 180° hold the same data, so the gaps are those of the angles modulo 180°.
         A gap counts as missing when it is over 3° and over three times the median step.
         """
-        folded = np.unique(np.round(np.rad2deg(self.angles) % 180, 6) % 180)
-        steps = np.diff(folded, append=folded[0] + 180)
-        limit = max(3.0, 3 * float(np.median(steps)))
-        gaps = [MissingWedge(float(a), float(w)) for a, w in zip(folded, steps, strict=True) if w > limit]
+        turn = half_turn(self.angles)
+        gaps = [
+            MissingWedge(float(np.rad2deg(turn.angles[i])), float(np.rad2deg(turn.gaps[i])))
+            for i in np.flatnonzero(turn.missing)
+        ]
         return tuple(sorted(gaps, key=lambda gap: -gap.width))
 
     def sinograms(self, rows: slice) -> np.ndarray:

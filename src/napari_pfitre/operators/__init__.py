@@ -5,6 +5,6 @@ Tensors in, tensors out; device and dtype of the result are those of the operato
 
 from __future__ import annotations
 
-from .parallel_beam import ParallelBeam, angular_weights
+from .parallel_beam import ParallelBeam
 
-__all__ = ["ParallelBeam", "angular_weights"]
+__all__ = ["ParallelBeam"]

@@ -62,7 +62,7 @@ class FinufftPlan:
         if key not in self._plans:
             made = finufft.Plan(
                 kind, self.shape, n_trans=n_images, eps=self.tolerance, isign=-1 if kind == 2 else 1,
-                dtype="complex64", nthreads=torch.get_num_threads(), upsampfac=1.25,
+                dtype="complex64", nthreads=torch.get_num_threads(), upsampfac=1.25 if self.tolerance >= 5e-5 else 2.0,  # float32 with 1.25 goes no further
             )  # fmt: skip
             made.setpts(*self.omega)
             self._plans[key] = made

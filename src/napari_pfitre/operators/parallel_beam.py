@@ -23,7 +23,7 @@ import torch
 
 from . import nufft
 
-__all__ = ["ParallelBeam", "angular_weights"]
+__all__ = ["ParallelBeam"]
 
 
 class ParallelBeam:
@@ -134,7 +134,8 @@ class ParallelBeam:
         ny, nx = self.domain_shape
         reach = math.hypot(ny, nx) / 2 + np.abs(self.shifts).max() + 2
         # Long enough that no periodic copy of the shadow falls on the detector.
-        n_line = math.ceil(reach + max(self.centre, self.n_columns - 1 - self.centre, self.n_columns / 2))
+        to_far_edge = max(self.centre, self.n_columns - 1 - self.centre)
+        n_line = max(math.ceil(reach + to_far_edge), self.n_columns)
         self.n_line = 2 * scipy.fft.next_fast_len((n_line + 1) // 2)
         nu = np.fft.fftfreq(self.n_line)
         kx, ky = np.outer(np.cos(self.angles), nu), np.outer(np.sin(self.angles), nu)
@@ -222,20 +223,3 @@ def _in_batches(function: Callable, data: torch.Tensor, batch: int) -> torch.Ten
                 raise
             batch = (batch + 1) // 2
             torch.cuda.empty_cache()
-
-
-def angular_weights(angles: np.ndarray) -> np.ndarray:
-    """The share of the half turn, radians, that each angle stands for.
-
-    Half the way to each neighbour modulo π; angles measured twice share; across a missing wedge (a gap over three times
-    the median step) nothing is claimed beyond a usual step.
-    """
-    folded = np.asarray(angles, dtype=float) % np.pi
-    unique, inverse, count = np.unique(np.round(folded, 9), return_inverse=True, return_counts=True)
-    if len(unique) == 1:
-        return np.full(len(folded), np.pi / len(folded))
-    steps = np.diff(unique, append=unique[0] + np.pi)
-    usual = np.median(steps)
-    steps = np.where(steps > 3 * usual, usual, steps)
-    share = (steps + np.roll(steps, 1)) / 2 / count
-    return share[inverse]

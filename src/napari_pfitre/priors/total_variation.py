@@ -78,11 +78,8 @@ class TotalVariation:
 
     def _gradient(self, x: torch.Tensor) -> torch.Tensor:
         """Forward differences along the last axes, (axis, z, y, x), zero at the far edge."""
-        g = x.new_zeros(self.dimensions, *x.shape)
-        for component, axis in zip(g, range(-1, -1 - self.dimensions, -1), strict=True):
-            n = x.shape[axis]
-            component.narrow(axis, 0, n - 1).copy_(x.narrow(axis, 1, n - 1) - x.narrow(axis, 0, n - 1))
-        return g
+        axes = range(-1, -1 - self.dimensions, -1)
+        return torch.stack([torch.diff(x, dim=axis, append=x.narrow(axis, -1, 1)) for axis in axes])
 
     def _gradient_adjoint(self, p: torch.Tensor) -> torch.Tensor:
         out = torch.zeros_like(p[0])

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.fft
 import torch
 
-from ..operators import ParallelBeam, angular_weights
+from ..angles import angular_weights
+from ..operators import ParallelBeam
 
 __all__ = ["WINDOWS", "fbp", "ramp"]
 
