@@ -107,12 +107,13 @@ def test_counts_that_are_normalised_already(counts):
 @pytest.mark.parametrize("value", [0, 100])
 def test_placeholder_flats_are_refused(counts, value):
     scan, _ = counts
-    with pytest.raises(QuestionError, match="no brighter than its darks on 1?[0-9.]+ % of the detector"):
+    with pytest.raises(QuestionError, match=r"no brighter than its darks on 1?[0-9.]+ % of the detector"):
         flat_field(scan.replace(flats=np.full_like(scan.flats, value), darks=np.full_like(scan.darks, 100)))
 
 
 @pytest.mark.parametrize(
-    ("quantity", "message"), [("line integrals", "taken already"), ("emission", "without −log"), ("counts", "flat_field")]
+    ("quantity", "message"),
+    [("line integrals", "taken already"), ("emission", "without −log"), ("counts", "flat_field")],
 )
 def test_minus_log_wants_transmission(counts, quantity, message):
     scan, _ = counts

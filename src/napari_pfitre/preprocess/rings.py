@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import OptionError
+from ..errors import OptionError, ScanError
 from ..scans import Frames, Step, TomoScan
 from .layers import Layer, blocks, require
 
@@ -84,27 +84,37 @@ class Destriped(Layer):
 
 def _algotom(method: str, width: int) -> Sinograms:
     def correct(block: np.ndarray) -> np.ndarray:
-        from algotom.prep import removal
-
         for row in range(block.shape[1]):
             before = np.ascontiguousarray(block[:, row])
-            with np.errstate(all="ignore"):
-                if method == "sorting":
-                    after = removal.remove_stripe_based_sorting(before, size=width)
-                elif method == "filtering":
-                    after = removal.remove_stripe_based_filtering(before, sigma=3, size=width)
-                elif method == "fitting":
-                    after = removal.remove_stripe_based_fitting(before, order=2, sigma=20)
-                elif method == "large":
-                    after = removal.remove_large_stripe(before, snr=3.0, size=2 * width + 3)
-                elif method == "dead":
-                    after = removal.remove_dead_stripe(before, snr=3.0, size=2 * width + 3)
-                else:
-                    after = removal.remove_all_stripe(before, snr=3.0, la_size=2 * width + 3, sm_size=width)
+            try:
+                with np.errstate(all="ignore"):
+                    after = _algotom_sinogram(before, method, width)
+            except ValueError as reason:
+                if "noise-free" not in str(reason):
+                    raise ScanError(f"ring removal by {method!r} fails ({reason}); choose another method") from reason
+                continue  # the columns are so alike that no stripe stands out
             block[:, row] = np.where(np.isfinite(after), after, before)
         return block
 
     return correct
+
+
+def _algotom_sinogram(sinogram: np.ndarray, method: str, width: int) -> np.ndarray:
+    from algotom.prep import removal
+
+    match method:
+        case "sorting":
+            return removal.remove_stripe_based_sorting(sinogram, size=width)
+        case "filtering":
+            return removal.remove_stripe_based_filtering(sinogram, sigma=3, size=width)
+        case "fitting":
+            return removal.remove_stripe_based_fitting(sinogram, order=2, sigma=20)
+        case "large":
+            return removal.remove_large_stripe(sinogram, snr=3.0, size=2 * width + 3)
+        case "dead":
+            return removal.remove_dead_stripe(sinogram, snr=3.0, size=2 * width + 3)
+        case _:
+            return removal.remove_all_stripe(sinogram, snr=3.0, la_size=2 * width + 3, sm_size=width)
 
 
 def _tomopy(method: str) -> Sinograms:
