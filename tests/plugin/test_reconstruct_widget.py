@@ -209,7 +209,7 @@ def test_widget_closed_mid_run_the_result_still_arrives(window, qtbot):
     widget.form.row("steps").value = 120
     widget.run.native.click()
     previewed(viewer, qtbot)
-    viewer.window.remove_dock_widget(widget.native)
+    viewer.window.remove_dock_widget(widget)
     qtbot.waitUntil(lambda: widget.task is None, timeout=10000)
     assert np.asarray(named(viewer, "Fake")[0].data).max() == 120
 
@@ -219,8 +219,8 @@ def test_widget_destroyed_mid_run_the_result_still_arrives(window, qtbot):
     widget.form.row("steps").value = 120
     widget.run.native.click()
     previewed(viewer, qtbot)
-    viewer.window.remove_dock_widget(widget.native)
-    widget.native.deleteLater()
+    viewer.window.remove_dock_widget(widget)
+    widget.deleteLater()
     qtbot.waitUntil(lambda: widget.task is None, timeout=10000)
     assert np.asarray(named(viewer, "Fake")[0].data).max() == 120
 

@@ -34,12 +34,16 @@ class Sweep(NamedTuple):
             When the range is empty, leaves the detector, or holds too many.
         """
         if self.step <= 0 or self.last < self.first:
-            raise OptionError(f"a sweep from {self.first:g} to {self.last:g} by {self.step:g} is empty; give first < last")
+            raise OptionError(
+                f"a sweep from {self.first:g} to {self.last:g} by {self.step:g} is empty; give first < last"
+            )
         if self.first < 0 or self.last > n_columns - 1:
             raise OptionError(f"the sweep should stay within the detector's columns, 0 to {n_columns - 1}")
         count = int((self.last - self.first) / self.step + 1.5)
         if count > MOST:
-            raise OptionError(f"the sweep has {count} axes; {MOST} are the most: take a larger step or a narrower range")
+            raise OptionError(
+                f"the sweep has {count} axes; {MOST} are the most: take a larger step or a narrower range"
+            )
         return self.first + self.step * np.arange(count)
 
 
@@ -47,9 +51,7 @@ def whole(scan: TomoScan, options: Any) -> TomoScan:
     """The scan by the options of the form, but in the columns of the file and without asking for an axis."""
     from ..preprocess import prepare
 
-    return prepare(
-        scan, dataclasses.replace(options, rows=None, columns=None, bin=1, centre=None, find_centre="file")
-    )
+    return prepare(scan, dataclasses.replace(options, rows=None, columns=None, bin=1, centre=None, find_centre="file"))
 
 
 def search(scan: TomoScan, options: Any) -> Any:

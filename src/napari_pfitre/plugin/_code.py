@@ -107,9 +107,10 @@ def as_command(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str
     for name, value, plain in (("rows", made.rows, None), ("bin", made.bin, 1)):
         if value == plain:
             continue
-        if name in preparation:
+        if name == "bin" or name in preparation:
             raise OptionError(
-                f"{scan.name} had {name} chosen both while loading and in preparing, which one command cannot say; copy it as Python"
+                f"{scan.name} had its {name} chosen while loading, which the command line would do at another place; "
+                "copy it as Python, or choose it in Prepare"
             )
         preparation[name] = value
     words = ["napari-pfitre", "run", recipe.name, made.path, "-o", f"{scan.source.path.stem}-{recipe.name}.h5"]

@@ -6,41 +6,16 @@ import math
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, Label, LineEdit, PushButton, SpinBox, Widget
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit, PushButton, SpinBox, Widget
 
 from ..errors import OptionError
 from ..options import Option, describe
+from ._panel import slim
 
-__all__ = ["Automatic", "Note", "NumberEdit", "OptionsForm", "line"]
+__all__ = ["Automatic", "NumberEdit", "OptionsForm"]
 
 AUTOMATIC = "automatic"
 _LARGEST_INT = 2**31 - 1
-
-
-class Note(Label):
-    """A sentence or two that wrap at the dock's width and can be copied."""
-
-    def __init__(self, text: str = "", **kwargs: Any):
-        super().__init__(value=text, **kwargs)
-        self.native.setWordWrap(True)
-        self.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-
-    def say(self, text: str) -> None:
-        """Show a text; an empty one takes no room."""
-        self.value = text
-        self.visible = bool(text)
-
-
-def line(*widgets: Widget, stretch: int | None = None, **kwargs: Any) -> Container:
-    """Widgets side by side; the one at `stretch` takes the room that is left."""
-    row = Container(layout="horizontal", widgets=widgets, labels=False, **kwargs)
-    row.margins = (0, 0, 0, 0)
-    if stretch is not None:
-        row.native.layout().setStretch(stretch, 1)
-    return row
 
 
 class NumberEdit(LineEdit):
@@ -84,17 +59,17 @@ class Automatic(Container):
 
 
 class _Text(LineEdit):
-    """A text or a path; when nothing is written the value is None if that is allowed."""
+    """A text; when nothing is written the value is None if that is allowed."""
 
-    def __init__(self, kind: type, optional: bool, **kwargs: Any):
-        self._kind, self._optional = kind, optional
+    def __init__(self, optional: bool, **kwargs: Any):
+        self._optional = optional
         super().__init__(**kwargs)
         if optional:
-            self.native.setPlaceholderText(AUTOMATIC)
+            self.native.setPlaceholderText("all" if "all when empty" in (self.tooltip or "") else AUTOMATIC)
 
     def get_value(self) -> Any:
         text = super().get_value().strip()
-        return None if self._optional and not text else self._kind(text)
+        return None if self._optional and not text else text
 
     def set_value(self, value: Any) -> None:
         super().set_value("" if value is None else str(value))
@@ -114,15 +89,15 @@ def editor(option: Option) -> Widget:
     about = {"name": option.name, "label": _label(option), "tooltip": tooltip}
     if option.choices:
         choices = [(str(choice), choice) for choice in option.choices]
-        widget = ComboBox(choices=[(AUTOMATIC, None), *choices] if option.optional else choices, **about)
+        widget = slim(ComboBox(choices=[(AUTOMATIC, None), *choices] if option.optional else choices, **about))
     elif option.type is bool and option.optional:
-        widget = ComboBox(choices=[(AUTOMATIC, None), ("yes", True), ("no", False)], **about)
+        widget = slim(ComboBox(choices=[(AUTOMATIC, None), ("yes", True), ("no", False)], **about))
     elif option.type is bool:
         widget = CheckBox(text="", **about)
     elif option.type is Path:
         widget = _File(**about)
     elif option.type is str:
-        widget = _Text(str, option.optional, **about)
+        widget = _Text(option.optional, **about)
     else:
         number = _number(option, {} if option.optional else about)
         widget = Automatic(number, **about) if option.optional else number
@@ -140,7 +115,8 @@ def _number(option: Option, about: dict[str, str]) -> Widget:
 
 
 def _label(option: Option) -> str:
-    return f"{option.label} ({option.unit})" if 0 < len(option.unit) <= 4 else option.label
+    label = option.label[:1].upper() + option.label[1:]
+    return f"{label} ({option.unit})" if 0 < len(option.unit) <= 4 else label
 
 
 class OptionsForm(Container):
@@ -177,6 +153,10 @@ class OptionsForm(Container):
         if name not in self._plain:
             self.unfold()
         return self._rows[name]
+
+    def row_value(self, name: str) -> Any:
+        """The value of one option as it stands."""
+        return self._rows[name].value
 
     @property
     def names(self) -> tuple[str, ...]:

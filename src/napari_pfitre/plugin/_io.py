@@ -36,6 +36,7 @@ def _kind(path: Path) -> str:
     from ..io.hdf5 import opened
     from ..io.reading import FORMATS, format_of
     from ..io.sniff import identify
+    from ..io.volume_hdf5 import find_volume
 
     try:
         if not path.is_file():
@@ -44,23 +45,22 @@ def _kind(path: Path) -> str:
             return _tiff_kind(path) if path.suffix.lower() in _TIFF else ""
         with opened(path) as file:
             found = format_of(file)
+            holds_volume = found.read is None and find_volume(file) is not None
     except (PfitreError, OSError, RuntimeError, ValueError):  # h5py raises the last two for damaged headers
         return ""
     if found is FORMATS[-1]:  # only some dataset of three axes: the Load widget opens it, on request
         return ""
     if found.read is None:
-        return "volume" if found.name == "a reconstructed volume" else ""
+        return "volume" if holds_volume else ""
     return "scan"
 
 
 def _tiff_kind(path: Path) -> str:
-    import tifffile
+    from ..io.volume_tiff import is_volume
 
     if any(path.with_suffix(suffix).is_file() for suffix in _TABLES):
         return "scan"
-    with tifffile.TiffFile(path) as file:
-        text = file.pages[0].description if len(file.pages) else ""
-    return "volume" if '"recipe"' in text else ""
+    return "volume" if is_volume(path) else ""
 
 
 def _explain(text: str) -> None:

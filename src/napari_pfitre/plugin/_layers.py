@@ -20,8 +20,19 @@ from ..frames import LazyFrames
 from ..results import Provenance, Volume
 from ..scans import TomoScan
 
-__all__ = ["captions_of", "contrast_limits", "kept_scan", "provenance_of", "scan_layer", "scan_of", "shown_axis", "sweep_layer",
-           "volume_layers", "volume_of"]  # fmt: skip
+__all__ = [
+    "LayerData",
+    "captions_of",
+    "contrast_limits",
+    "kept_scan",
+    "provenance_of",
+    "scan_layer",
+    "scan_of",
+    "shown_axis",
+    "sweep_layer",
+    "volume_layers",
+    "volume_of",
+]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -152,9 +163,11 @@ def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[
         "voxel_size": volume.voxel_size,
         "provenance": None if volume.provenance is None else dataclasses.asdict(volume.provenance),
     }
+    title = name or volume.name
+    parts = {title: volume.data} | {f"{title} · {what}": values for what, values in volume.layers.items()}
     layers: list[LayerData] = []
-    for title, values in {name or volume.name: volume.data, **{f"{name or volume.name} · {k}": v for k, v in volume.layers.items()}}.items():  # fmt: skip
-        for part, data, look in _real_parts(title, values):
+    for whole, values in parts.items():
+        for part, data, look in _real_parts(whole, values):
             layers.append((data, {"name": part, "metadata": {_KEY: dict(about)}, **shared, **look}, "image"))
     return layers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, PushButton, SpinBox
+from magicgui.widgets import Label, PushButton, SpinBox
 from napari.utils.notifications import show_warning
 
 from ..errors import OptionError
@@ -12,9 +12,10 @@ from ..preprocess import PrepareOptions, prepare
 from ..scans import TomoScan
 from ._axis import Sweep, search, sweep
 from ._caption import show_captions
-from ._form import Note, NumberEdit, OptionsForm, line
+from ._form import NumberEdit, OptionsForm
 from ._layers import LayerData, scan_layer, shown_axis
 from ._live import add_layers, contains
+from ._panel import Note, Panel, line, rows, slim
 from ._ready import is_prepared
 from ._scans import ScanBox, about
 from ._worker import Task, start_task, tell
@@ -25,50 +26,51 @@ if TYPE_CHECKING:
 __all__ = ["PrepareWidget"]
 
 
-class PrepareWidget(Container):
+class PrepareWidget(Panel):
     """Choose a scan and what happens to it before reconstruction. Reconstruct does without: it takes the defaults."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer):
-        super().__init__(labels=True, scrollable=True)
+        super().__init__()
         self.viewer = napari_viewer
         self.task: Task | None = None
-        self._alive = True
         self._sweep_layer: Any = None
         self._build()
         self._on_scan()
         show_captions(napari_viewer)
 
     def _build(self) -> None:
-        self.scan = ScanBox(self.viewer, label="Scan", tooltip="Projections opened with PFITRE.")
-        self.scan_note = Note(label="")
+        self.scan = slim(ScanBox(self.viewer, label="Scan", tooltip="Projections opened with PFITRE."))
+        self.scan_note = Note()
         self.form = OptionsForm(PrepareOptions)
-        self.find = PushButton(text="Find the axis", tooltip="Search the rotation axis and write it into the form.")
-        self.axis_note = Note(label="")
+        self.find_button = PushButton(
+            text="Find the axis", tooltip="Search the rotation axis and write it into the form."
+        )
+        self.axis_note = Note()
         self.row = SpinBox(min=0, max=0, tooltip="Row of the detector to reconstruct, from 0.")
         self.first = NumberEdit(tooltip="First rotation axis to try, column of the detector.")
         self.last = NumberEdit(tooltip="Last rotation axis to try, column of the detector.")
         self.step = NumberEdit(value=1.0, tooltip="From one axis to the next, columns.")
-        self.sweep = PushButton(text="Sweep", tooltip="One slice by FBP about each of these axes, as a stack to step through.")
-        self.use = PushButton(text="Use axis shown", tooltip="Take the axis that the sweep's slider stands at.")
-        self.go = PushButton(text="Prepare", tooltip="Add the prepared scan as a layer; it is computed where it is looked at.")
-        self.status = Note(label="")
-        for edit, name in ((self.first, "first"), (self.last, "last"), (self.step, "step")):
-            edit.label = name
-        for widget in (
-            self.scan, self.scan_note, self.form, self.find, self.axis_note,
-            line(Note("from"), self.first, Note("to"), self.last, Note("by"), self.step, label="Axes"),
-            line(self.row, self.sweep, self.use, label="Slice"), self.go, self.status,
-        ):  # fmt: skip
-            self.append(widget)
+        self.sweep = PushButton(
+            text="Sweep", tooltip="One slice by FBP about each of these axes, as a stack to step through."
+        )
+        self.use = PushButton(text="Use the axis shown", tooltip="Take the axis that the sweep's slider stands at.")
+        self.go = PushButton(
+            text="Prepare", tooltip="Add the prepared scan as a layer; it is computed where it is looked at."
+        )
+        self.status = Note()
+        for edit, name in ((self.first, "first axis"), (self.last, "last axis"), (self.step, "step")):
+            edit.label = name  # for the message when it holds no number
+        self.fill(
+            rows(self.scan), self.scan_note, self.form, self.find_button, self.axis_note,
+            rows(line(self.first, Label(value="to"), self.last, Label(value="by"), self.step, label="Try axes"),
+                 line(self.row, self.sweep, label="In slice", stretch=1)),
+            self.use, self.go, self.status,
+        )  # fmt: skip
         self.scan.changed.connect(self._on_scan)
-        self.find.clicked.connect(lambda: self.find_axis())
+        self.find_button.clicked.connect(lambda: self.find_axis())
         self.sweep.clicked.connect(lambda: self.sweep_axes())
         self.use.clicked.connect(lambda: self.use_axis())
         self.go.clicked.connect(lambda: self.prepare())
-        self.native.destroyed.connect(self._on_destroyed)
-
-    def _on_destroyed(self) -> None:
-        self._alive = False
 
     def _on_scan(self, *_: Any) -> None:
         scan = self.scan.scan
@@ -106,18 +108,18 @@ class PrepareWidget(Container):
         self.task = start_task(work, title, on_result=on_result, on_error=self._on_error, on_end=self._on_end)
 
     def _busy(self, busy: bool, text: str = "") -> None:
-        for button in (self.find, self.sweep, self.use, self.go):
+        for button in (self.find_button, self.sweep, self.use, self.go):
             button.enabled = not busy
         self.status.say(text)
 
     def _on_error(self, error: Exception) -> None:
         tell(error)
-        if self._alive:
+        if self.alive:
             self.axis_note.say(f"failed: {error}")
 
     def _on_end(self) -> None:
         self.task = None
-        if self._alive:
+        if self.alive:
             self._busy(False)
 
     def find_axis(self) -> None:
@@ -125,7 +127,7 @@ class PrepareWidget(Container):
         self._start(lambda scan, options: lambda: search(scan, options), "searching the axis", self._on_estimate)
 
     def _on_estimate(self, estimate: Any) -> None:
-        if not self._alive:
+        if not self.alive:
             return
         self.axis_note.say(estimate.text)
         scan = self.scan.scan
@@ -172,4 +174,3 @@ class PrepareWidget(Container):
         add_layers(self.viewer, [made])
         if contains(self.viewer, source):
             source.visible = False
-

@@ -16,10 +16,11 @@ from ..results import Volume
 from ..scans import TomoScan
 from ._caption import show_captions
 from ._code import as_command, as_python
-from ._form import Note, OptionsForm, line
+from ._form import OptionsForm
 from ._layers import provenance_of, scan_of
 from ._live import LiveLayer
 from ._pace import Pace, duration
+from ._panel import Note, Panel, line, rows, slim
 from ._ready import ready
 from ._scans import ScanBox, about
 from ._settings import preferences
@@ -33,15 +34,14 @@ __all__ = ["ReconstructWidget"]
 _DEVICES = [("automatic (GPU if there is one)" if name == "auto" else name, name) for name in DEVICES]
 
 
-class ReconstructWidget(Container):
+class ReconstructWidget(Panel):
     """Choose a scan and a method, try a slice, reconstruct the volume."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, recipes: dict[str, Recipe] | None = None):
-        super().__init__(labels=True, scrollable=True)
+        super().__init__()
         self.viewer = napari_viewer
         self.recipes = RECIPES if recipes is None else recipes
         self.task: RunTask | None = None
-        self._alive = True
         self._insist: Any = None  # what was refused for lack of memory and would run if asked again
         self._forms: dict[str, OptionsForm] = {}
         self._build()
@@ -53,38 +53,32 @@ class ReconstructWidget(Container):
     # -- appearance
 
     def _build(self) -> None:
-        self.scan = ScanBox(
-            self.viewer, label="Scan", tooltip="Projections opened with PFITRE; prepared ones where you prepared them."
-        )
-        self.scan_note = Note(label="")
-        self.method = ComboBox(label="Method", choices=[(r.title, name) for name, r in self.recipes.items()])
-        self.method_note = Note(label="")
+        self.scan = slim(ScanBox(self.viewer, label="Scan", tooltip="Projections opened with PFITRE, raw or prepared."))
+        self.scan_note = Note()
+        self.method = slim(ComboBox(label="Method", choices=[(r.title, name) for name, r in self.recipes.items()]))
+        self.method_note = Note()
         self.forms = Container(labels=False)
         self.forms.margins = (0, 0, 0, 0)
-        self.device = ComboBox(label="Device", choices=_DEVICES, value=preferences().compute.device,
-                               tooltip="Where to compute. The default is set in Preferences ▸ PFITRE tomography.")  # fmt: skip
-        self.forecast = Note(label="")
+        self.device = slim(ComboBox(label="Device", choices=_DEVICES, value=preferences().compute.device,
+                                    tooltip="Where to compute; Preferences ▸ PFITRE tomography sets the default."))  # fmt: skip
+        self.forecast = Note()
         self.slice = SpinBox(label="Slice", min=0, max=0, tooltip="Which slice to try: a row of the detector, from 0.")
         self.try_slice = PushButton(text="Try this slice", tooltip="Reconstruct one slice with these settings.")
         self.run = PushButton(text="Reconstruct", tooltip="Reconstruct the whole volume.")
         self.stop = PushButton(text="Stop", tooltip="Stop at the next step and keep what there is.", enabled=False)
-        self.bar = ProgressBar(min=0, max=100, value=0, visible=False, label="")
-        self.status = Note(label="")
+        self.bar = ProgressBar(min=0, max=100, value=0)
+        self.status = Note()
         self.rerun = PushButton(text="Use settings of selected volume",
                                 tooltip="Fill this form from the history of the volume selected in the layer list.")  # fmt: skip
-        self.copy_python = PushButton(
-            text="Copy as Python", tooltip="The same run as a Python script, to the clipboard."
-        )
-        self.copy_command = PushButton(
-            text="Copy as command", tooltip="The same run as a command line, to the clipboard."
-        )
-        slices = line(self.slice, self.try_slice, stretch=1, label="Slice")
-        for widget in (
-            self.scan, self.scan_note, self.method, self.method_note, self.forms, self.device, self.forecast,
-            slices, line(self.run, self.stop, label=""), self.bar, self.status, self.rerun,
-            line(self.copy_python, self.copy_command, label=""),
-        ):  # fmt: skip
-            self.append(widget)
+        self.copy_python = PushButton(text="Copy as Python", tooltip="This run as a Python script, to the clipboard.")
+        self.copy_command = PushButton(text="Copy as command", tooltip="This run as a command line, to the clipboard.")
+        self.fill(
+            rows(self.scan), self.scan_note, rows(self.method), self.method_note, self.forms,
+            rows(self.device), self.forecast, rows(line(self.slice, self.try_slice, stretch=1, label="Slice")),
+            line(self.run, self.stop), self.bar, self.status, self.rerun, line(self.copy_python, self.copy_command),
+        )  # fmt: skip
+        self.bar.visible = False
+        self.status.say("")
 
     def _connect(self) -> None:
         self.scan.changed.connect(self._on_scan)
@@ -96,10 +90,6 @@ class ReconstructWidget(Container):
         self.rerun.clicked.connect(lambda: self.use_settings())
         self.copy_python.clicked.connect(lambda: self._copy(as_python, "Python script"))
         self.copy_command.clicked.connect(lambda: self._copy(as_command, "Command line"))
-        self.native.destroyed.connect(self._on_destroyed)
-
-    def _on_destroyed(self) -> None:
-        self._alive = False
 
     # -- what is chosen
 
@@ -180,7 +170,11 @@ class ReconstructWidget(Container):
         live = LiveLayer(self.viewer, name, scan.shape[1] if row is None else 1, voxel, first_slice=row or 0,
                          hide=layer if settings.display.hide_input else None)  # fmt: skip
         pace = Pace()
-        job = Job(lambda: recipe.run(ready(scan, row), options, device=device), device, float(settings.display.preview_interval))
+        job = Job(
+            lambda: recipe.run(ready(scan, row), options, device=device),
+            device,
+            float(settings.display.preview_interval),
+        )
         self._busy(True)
         self.task = start_run(
             job, name,
@@ -220,7 +214,7 @@ class ReconstructWidget(Container):
 
     def _on_update(self, live: LiveLayer, pace: Pace, update: Update) -> None:
         live.update(update.previews)
-        if self._alive:
+        if self.alive:
             self.bar.max = max(update.progress.total, 1)
             self.bar.value = min(update.progress.step, update.progress.total)
             if self.stop.enabled:
@@ -228,7 +222,7 @@ class ReconstructWidget(Container):
 
     def _on_volume(self, live: LiveLayer, pace: Pace, volume: Volume) -> None:
         live.finish(volume)
-        if self._alive:
+        if self.alive:
             figures = {} if volume.provenance is None else volume.provenance.figures
             words = [
                 f"stopped early after {duration(pace.seconds)}"
@@ -239,14 +233,14 @@ class ReconstructWidget(Container):
             self.status.say(" · ".join(words))
 
     def _on_error(self, error: Exception) -> None:
-        if self._alive:
+        if self.alive:
             self.status.say(f"failed: {error}")
         tell(error)
 
     def _on_end(self) -> None:
         stopped_elsewhere = self.task is not None and self.task.worker.abort_requested
         self.task = None
-        if self._alive:
+        if self.alive:
             self._busy(False)
             self._on_options()
             if stopped_elsewhere:
@@ -295,4 +289,3 @@ class ReconstructWidget(Container):
             return
         QApplication.clipboard().setText(text)
         show_info(f"{what} copied.")
-

@@ -50,7 +50,9 @@ def about(scan: TomoScan) -> str:
         f"angles {degrees.min():.4g}° to {degrees.max():.4g}°",
     ]
     words += [f"{wedge.width:.3g}° missing" for wedge in scan.missing_wedges] or ["no angles missing"]
-    words.append("axis unknown: middle taken" if scan.centre is None else f"axis at column {scan.centre:.4g}")
+    words.append(
+        "axis not known, searched before the first run" if scan.centre is None else f"axis at column {scan.centre:.4g}"
+    )
     if scan.pixel_size is not None:
         words.append(
             f"pixel {scan.pixel_size[1] * 1e9:.4g} nm"

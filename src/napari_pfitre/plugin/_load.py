@@ -1,0 +1,230 @@
+"""The Load widget: what is in a file, and what the user may decide before anything of it is read."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, FileEdit, LineEdit, PushButton, SpinBox
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QTimer
+
+from ..errors import OptionError, QuestionError
+from ..io import FileReport, ReadHints, inspect_file, read_scan, read_volume
+from ..options import as_dict
+from ..scans import Step, TomoScan
+from ._caption import show_captions
+from ._form import OptionsForm
+from ._io import loaded
+from ._layers import LayerData, scan_layer, volume_layers
+from ._live import add_layers
+from ._panel import Note, Panel, rows, slim
+from ._worker import Task, start_task, tell
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["LoadWidget"]
+
+_FILES = "Tomography (*.h5 *.hdf5 *.hdf *.nxs *.nx *.tif *.tiff);;All files (*)"
+_PATIENCE = 400  # ms without typing before a changed hint is tried
+
+
+class LoadWidget(Panel):
+    """Choose a file, see what it holds, answer what it leaves open, open all or part of it."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer):
+        super().__init__()
+        self.viewer = napari_viewer
+        self.task: Task | None = None
+        self.report: FileReport | None = None
+        self._again = False  # the file or a hint changed while the file was being looked at
+        self._build()
+        self._unfold(False)
+        show_captions(napari_viewer)
+
+    def _build(self) -> None:
+        self.file = FileEdit(label="File", filter=_FILES, nullable=True, tooltip="HDF5 of a beamline, or a TIFF stack.")
+        self.holds = Note("Choose a file to see what it holds; nothing is read before you press Open.")
+        self.dataset = ComboBox(label="Dataset", choices=[("as found", None)],
+                                tooltip="Where the projections are, if not where they were found.")  # fmt: skip
+        self.rows = LineEdit(label="Rows", tooltip="Detector rows to open, first:end as in 100:200; all when empty.")
+        self.rows.native.setPlaceholderText("all")
+        self.binning = SpinBox(
+            label="Bin (px)", min=1, max=64, value=1, tooltip="Average blocks of this many pixels squared."
+        )
+        self.fold = PushButton(text="", tooltip="Say what the file does not say itself, or says wrongly.")
+        self.hints = OptionsForm(ReadHints, leave_out=("dataset",))
+        self.question = Note()
+        self.open = PushButton(text="Open", enabled=False, tooltip="Add the projections, or the volume, as a layer.")
+        self.status = Note()
+        slim(self.dataset)
+        self.fill(rows(self.file), self.holds, rows(self.dataset, self.rows, self.binning), self.fold, self.hints,
+                  self.question, self.open, self.status)  # fmt: skip
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PATIENCE)
+        self._timer.timeout.connect(self.look)
+        self.file.changed.connect(self._on_file)
+        self.dataset.changed.connect(lambda: self.look())
+        self.hints.changed.connect(lambda: self._timer.start())
+        self.fold.clicked.connect(lambda: self._unfold(not self.hints.visible))
+        self.open.clicked.connect(lambda: self.open_file())
+
+    def _unfold(self, show: bool) -> None:
+        self.hints.visible = show
+        self.fold.text = "▾ hints for the reader" if show else "▸ hints for the reader"
+
+    # -- what was chosen
+
+    @property
+    def path(self) -> Path | None:
+        value = self.file.value
+        return None if value is None or str(value) in ("", ".") else Path(value)
+
+    def answers(self) -> dict[str, Any]:
+        """The hints that were given.
+
+        Raises
+        ------
+        OptionError
+            When one of them cannot be.
+        """
+        values = as_dict(self.hints.options_type(dataset=self.dataset.value, **_values(self.hints)))
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _on_file(self, *_: Any) -> None:
+        self.report = None
+        with self.dataset.changed.blocked():
+            self.dataset.choices = [("as found", None)]
+        self.look()
+
+    # -- looking into the file
+
+    def look(self) -> None:
+        """Look into the file with the hints as they are, in a thread."""
+        if self.task is not None:
+            self._again = True
+            return
+        path = self.path
+        if path is None:
+            return
+        try:
+            answers = self.answers()
+        except OptionError as error:
+            self._ask_for("", str(error))
+            return
+        self.open.enabled = False
+        self.status.say("looking into the file …")
+        self.task = start_task(
+            lambda: inspect_file(path, **answers), f"looking into {path.name}",
+            on_result=self._on_report, on_error=self._on_error, on_end=self._on_end,
+        )  # fmt: skip
+
+    def _on_report(self, report: FileReport) -> None:
+        if not self.alive:
+            return
+        self.report = report
+        self.holds.say(as_html(report))
+        self.open.enabled = report.usable
+        if [name for name in self.dataset.choices if name] != [dataset.path for dataset in report.datasets]:
+            with self.dataset.changed.blocked():
+                chosen = self.dataset.value
+                self.dataset.choices = [("as found", None), *((d.path, d.path) for d in report.datasets if d.path)]
+                self.dataset.value = chosen
+        problem = None if report.usable else report.problem
+        self._ask_for(getattr(problem, "hint", ""), "" if problem is None else _sentence(problem))
+
+    def _ask_for(self, hint: str, text: str) -> None:
+        """Show a question, and put the cursor where its answer goes."""
+        self.question.say(f"<b>{html.escape(text)}</b>" if text else "")
+        if hint in self.hints.names:
+            self._unfold(True)
+            self.hints.row(hint).native.setFocus()
+        elif hint == "dataset":
+            self.dataset.native.setFocus()
+
+    def _on_error(self, error: Exception) -> None:
+        tell(error)
+
+    def _on_end(self) -> None:
+        self.task = None
+        if self.alive:
+            self.status.say("")
+            if self._again:
+                self._again = False
+                self.look()
+
+    def ask(self, path: Path, question: QuestionError) -> None:
+        """Show a file that cannot be opened before a question is answered; a file that was dropped ends here."""
+        self.file.value = path
+        self._ask_for(question.hint, _sentence(question))
+        show_warning(f"{question} (see the Load widget)")
+
+    # -- opening it
+
+    def open_file(self) -> None:
+        """Add what the file holds as a layer; reading headers and a few frames happens in a thread."""
+        if self.task is not None:
+            return
+        path, report = self.path, self.report
+        if path is None or report is None or not report.usable:
+            show_warning("Choose a file that can be opened first.")
+            return
+        try:
+            answers = self.answers()
+        except OptionError as error:
+            show_warning(str(error))
+            return
+        rows, by = self.rows.value.strip() or None, self.binning.value
+        if report.scan is None:
+            work = lambda: volume_layers(read_volume(path))  # noqa: E731 (the alternative to the one below)
+        else:
+            work = lambda: [scan_layer(part(loaded(read_scan(path, **answers), answers), rows, by))]  # noqa: E731
+        self.open.enabled = False
+        self.status.say("opening …")
+        self.task = start_task(work, f"opening {path.name}",
+                               on_result=self._on_layers, on_error=self._on_error, on_end=self._on_opened)  # fmt: skip
+
+    def _on_layers(self, layers: list[LayerData]) -> None:
+        add_layers(self.viewer, layers)
+        self.viewer.reset_view()
+
+    def _on_opened(self) -> None:
+        self._on_end()
+        if self.alive:
+            self.open.enabled = self.report is not None and self.report.usable
+
+
+def _values(form: OptionsForm) -> dict[str, Any]:
+    return {name: form.row_value(name) for name in form.names}
+
+
+def _sentence(problem: Exception) -> str:
+    choices = getattr(problem, "choices", ())
+    return f"{problem}" + (f" (one of: {', '.join(choices)})" if choices else "")
+
+
+def as_html(report: FileReport) -> str:
+    """The report as a narrow label shows it: names in bold, long values wrapped."""
+    first, *rest = report.lines()
+    lines = [f"<b>{_breakable(first)}</b>"]
+    for text in rest:
+        name, value = text[:14].strip(), text[14:]  # two columns for a terminal
+        lines.append(f"<b>{_breakable(name)}</b>: {_breakable(value.strip())}" if value else _breakable(name))
+    return "<br>".join(lines)
+
+
+def _breakable(text: str) -> str:
+    """Escaped, and a long HDF5 path may break after each of its parts."""
+    return html.escape(text).replace("/", "/\u200b")
+
+
+def part(scan: TomoScan, rows: str | None, by: int) -> TomoScan:
+    """Some rows, binned, of a scan; its history says that this was decided on loading."""
+    from ..preprocess import bin, crop
+
+    if rows is None and by == 1:
+        return scan
+    return bin(crop(scan, rows=rows), by).replace(step=Step("load", {"rows": rows, "bin": by}))
