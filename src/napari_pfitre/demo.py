@@ -106,8 +106,8 @@ def compare(scan: TomoScan, truth: np.ndarray, volumes: dict[str, Volume]) -> Co
     figures = {}
     for name, volume in volumes.items():
         seconds = 0.0 if volume.provenance is None else volume.provenance.seconds
-        agreement = (measure(truth, volume.data, data_range=peak, mask=mask) for measure in (psnr, ssim))
-        figures[name] = Figures(*agreement, seconds=seconds)
+        agreement = [measure(truth, volume.data, data_range=peak, mask=mask) for measure in (psnr, ssim)]
+        figures[name] = Figures(agreement[0], agreement[1], seconds)
     return Comparison(scan, truth, volumes, figures)
 
 

@@ -1,0 +1,111 @@
+"""`info`, `convert`, `simulate`: files in, files and honest exit codes out."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_pfitre import read_scan, read_volume
+
+
+def test_info_of_a_scan(call, scan_file):
+    result = call("info", scan_file)
+    assert result.exit_code == 0
+    for fact in ("APS Data Exchange", "24 of 5 rows × 32 columns", "40° missing", "10 flats, 10 darks", "9 keV"):
+        assert fact in result.stdout
+
+
+def test_info_of_a_volume(call, scan_file, tmp_path):
+    call("run", "fbp", scan_file, "-o", tmp_path / "v.h5")
+    result = call("info", tmp_path / "v.h5")
+    assert result.exit_code == 0
+    assert "5 × 32 × 32" in result.stdout
+
+
+def test_info_asks_what_the_file_leaves_open_and_a_flag_answers(call, scan_file):
+    with h5py.File(scan_file, "r+") as file:
+        del file["exchange/theta"]
+    asked = call("info", scan_file)
+    assert asked.exit_code == 1
+    assert "question" in asked.stdout
+    assert "--angles" in asked.stderr
+    answered = call("info", scan_file, "--angles", "0:140:inclusive")
+    assert answered.exit_code == 0, answered.output
+    assert "0° to 140°" in answered.stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"<html></html>", b"\x89HDF\r\n\x1a\n and then nothing"])
+def test_info_of_something_else(call, tmp_path, content):
+    path = tmp_path / "odd.h5"
+    path.write_bytes(content)
+    result = call("info", path)
+    assert result.exit_code == 1
+    assert "odd.h5" in result.stdout
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("tomo/tooth.h5", ["181 of 2 rows × 640 columns", "10 flats, 10 darks", "no wedge"]),
+        ("tomo/Cu_example_23_LimitedAngle.tiff", ["96° missing", "emission", "51 of 84 rows × 150 columns"]),
+        ("tomo/fly_scan_id_24737_limited.h5", ["46 angles for 45 projections", "dropped"]),
+    ],
+)
+def test_info_tells_the_truth_about_real_files(call, real_file, name, facts):
+    result = call("info", real_file(name))
+    assert result.exit_code == 0
+    for fact in facts:
+        assert fact in result.stdout
+
+
+def test_a_scan_becomes_data_exchange(call, real_file, tmp_path):
+    source = real_file("tomo/24737_nxtomo_lib.nx")
+    result = call("convert", source, tmp_path / "dx.h5")
+    assert result.exit_code == 0, result.output
+    before, after = read_scan(source), read_scan(tmp_path / "dx.h5")
+    assert after.source.format == "APS Data Exchange"
+    np.testing.assert_array_equal(before.projections[3:5], after.projections[3:5])
+    np.testing.assert_allclose(before.angles, after.angles, atol=1e-6)
+
+
+def test_a_volume_goes_to_tiff_and_back(call, scan_file, tmp_path):
+    a, b, c = (tmp_path / name for name in ("a.h5", "b.tif", "c.h5"))
+    call("run", "fbp", scan_file, "-o", a)
+    assert call("convert", a, b).exit_code == 0
+    assert call("convert", b, c).exit_code == 0
+    first, last = read_volume(a), read_volume(c)
+    np.testing.assert_array_equal(first.data, last.data)
+    np.testing.assert_allclose(first.voxel_size, last.voxel_size, rtol=1e-4)
+    assert first.provenance.options == last.provenance.options
+
+
+def test_convert_refuses(call, scan_file, tmp_path):
+    assert call("convert", scan_file, tmp_path / "scan.tif").exit_code == 2  # a scan has angles; a TIFF has not
+    assert call("convert", tmp_path / "none.h5", tmp_path / "out.h5").exit_code == 2
+    assert call("convert", scan_file, scan_file, "--overwrite").exit_code == 1
+    (tmp_path / "odd.h5").write_bytes(b"no such thing")
+    result = call("convert", tmp_path / "odd.h5", tmp_path / "out.h5")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert not (tmp_path / "out.h5").exists()
+
+
+def test_simulate_writes_what_it_says(call, tmp_path):
+    out = tmp_path / "s.h5"
+    words = ("simulate", out, "--size", 24, "--slices", 2, "--angles", 20, "--missing", 50, "--phantom", "ellipsoids")
+    result = call(*words)
+    assert result.exit_code == 0, result.output
+    assert "20 projections of 2 × 24 pixels, 50° missing" in result.stdout
+    scan = read_scan(out)
+    assert scan.shape == (20, 2, 24)
+    assert [wedge.width for wedge in scan.missing_wedges] == pytest.approx([50], abs=0.01)
+    assert call(*words).exit_code == 1
+    assert call(*words, "--overwrite").exit_code == 0
+
+
+def test_simulate_with_what_cannot_be(call, tmp_path):
+    assert call("simulate", tmp_path / "s.h5", "--size", 3).exit_code == 2
+    assert call("simulate", tmp_path / "s.h5", "--size", 32, "--centre-offset", 30).exit_code == 2
+    assert call("simulate", tmp_path / "s.tif").exit_code == 2
