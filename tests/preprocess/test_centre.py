@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-
-import h5py
 import numpy as np
 import pytest
-import tifffile
 
 from napari_pfitre.errors import OptionError, ScanError
+from napari_pfitre.io import read_scan
 from napari_pfitre.preprocess import PrepareOptions, centre_sweep, estimate_centre, find_centre, prepare
 from napari_pfitre.scans import TomoScan
 
@@ -125,28 +122,17 @@ def test_sweep_reads_one_row_once(discs, recorder):
     np.testing.assert_allclose(images[2] - images[0], 3, atol=1e-4)
 
 
-def tooth(path) -> TomoScan:
-    with h5py.File(path) as f:
-        data, flats, darks = (f[f"exchange/{name}"][:] for name in ("data", "data_white", "data_dark"))
-        return TomoScan(data, np.deg2rad(f["exchange/theta"][:]), flats=flats, darks=darks, name="tooth")
-
-
-def savu(path) -> TomoScan:
-    with h5py.File(path) as f:
-        detector = f["entry0000/instrument/detector"]
-        data, key = detector["data"][:], detector["image_key"][:]
-        angles = np.deg2rad(f["entry0000/sample/rotation_angle"][:])
-    return TomoScan(data[key == 0], angles[key == 0], flats=data[key == 1], darks=data[key == 2], name="24737")
-
-
 @pytest.mark.parametrize(
-    ("name", "read", "column"),
-    [("tooth.h5", tooth, 296.0), ("24737_nxtomo_lib.nx", savu, 85.7)],
-    ids=["tooth", "24737"],
+    ("name", "hints", "column"),
+    [
+        ("tooth.h5", {}, 296.0),
+        ("24737_nxtomo_lib.nx", {}, 85.7),
+        ("fly_scan_id_24737_limited.h5", {"drop": "last"}, 85.7),
+    ],
 )
-def test_real_scans(real_file, name, read, column):
-    """Within half a column of where the slice is sharpest."""
-    prepared = prepare(read(real_file(f"tomo/{name}")))
+def test_real_scans(real_file, name, hints, column):
+    """Within half a column of where a slice is sharpest; the last has ±45° only."""
+    prepared = prepare(read_scan(real_file(f"tomo/{name}"), **hints), PrepareOptions(find_centre="search"))
     assert prepared.centre == pytest.approx(column, abs=0.5)
     assert np.isfinite(prepared.projections[:]).all()
     assert prepared.projections[0].dtype == np.float32
@@ -154,11 +140,9 @@ def test_real_scans(real_file, name, read, column):
 
 def test_real_limited_angle_emission(real_file):
     """51 angles with 96° missing, of which one pair is 180° apart; the axis is half a pixel left of the middle."""
-    data = tifffile.imread(real_file("tomo/Cu_example_23_LimitedAngle.tiff"))
-    with real_file("tomo/Cu_example_23_LimitedAngle.csv").open() as text:
-        angles = np.deg2rad([float(line["angle"]) for line in csv.DictReader(text)])
-    prepared = prepare(TomoScan(data, angles, quantity="emission", name="Cu_23"), PrepareOptions(find_centre="search"))
+    scan = read_scan(real_file("tomo/Cu_example_23_LimitedAngle.tiff"))
+    prepared = prepare(scan, PrepareOptions(find_centre="search"))
     assert prepared.quantity == "emission"
     assert prepared.centre == pytest.approx(74.0, abs=0.5)
     assert "96° are missing" in prepared.notices[-1]
-    np.testing.assert_array_equal(prepared.projections[:], data)
+    np.testing.assert_array_equal(prepared.projections[:], scan.projections[:])

@@ -128,6 +128,18 @@ def test_air_outside_the_crop(counts):
     np.testing.assert_allclose(result.projections[:], p[:, :, 10:90], atol=2e-4)
 
 
+def test_a_beam_that_changed_after_the_flats_is_noticed(counts):
+    """Air that does not lie at zero is said, with what corrects it; the correction takes the notice away."""
+    scan, p = counts
+    data = scan.darks[0] + (scan.projections - scan.darks[0].astype(float)) * 0.7
+    changed = scan.replace(projections=data)
+    (notice,) = prepare(changed).notices
+    assert notice.startswith("the outermost columns lie at 0.36 (left) and 0.36 (right)")
+    corrected = prepare(changed, PrepareOptions(air_columns="0:2,-2:"))
+    assert corrected.notices == ()
+    np.testing.assert_allclose(corrected.projections[:], p, atol=2e-4)
+
+
 def test_row_shifts_are_undone_and_column_shifts_kept(counts):
     scan, _ = counts
     shifts = np.tile([1.0, 0.4], (60, 1))

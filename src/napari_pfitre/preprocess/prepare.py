@@ -17,7 +17,7 @@ from .flat_field import flat_field, minus_log
 from .geometry import bin, crop, shift
 from .outliers import remove_outliers
 from .rings import RING_METHODS, remove_rings
-from .scaling import equalise, normalise_air
+from .scaling import equalise, normalise_air, view_notice
 
 __all__ = ["PrepareOptions", "prepare"]
 
@@ -118,6 +118,8 @@ def prepare(scan: TomoScan, options: PrepareOptions | None = None) -> TomoScan:
     scan = bin(scan, options.bin)
     if scan.quantity == "transmission":
         scan = minus_log(scan)
+        if notice := view_notice(scan):
+            scan = scan.replace(notices=(*scan.notices, notice))
     if options.rings != "none":
         scan = remove_rings(scan, options.rings, options.ring_width)
     if options.equalise:

@@ -5,9 +5,9 @@ algotom's methods are those of Vo, Atwood & Drakopoulos, Optics Express 26 (2018
 choices, named ``tomopy-…``, where TomoPy is installed.
 
 None is harmless. What hardly moves through the sinogram (edges along the beam, anything near the axis, everything in
-a limited range of angles) looks like a stripe: on clean simulated circuits the gentlest method doubles the error that
-noise leaves, and the strongest multiply it (docs/decisions). Hence the default of `prepare` is none, to be changed by
-who sees rings: "filtering" is the gentlest, "fitting" removes most at any range of angles, "large" takes wide stripes.
+a limited range of angles) looks like a stripe: without rings every method adds an error of its own, with rings of 2 %
+most halve it (docs/decisions/ring-removal.md, benchmarks/ring_removal.py). Hence `prepare` removes none unless asked;
+"filtering" is the gentlest, "fitting" keeps most at full angles, "large" takes wide stripes.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ __all__ = ["RING_METHODS", "Sinograms", "remove_rings"]
 Sinograms = Callable[[np.ndarray], np.ndarray]  #: corrects (angle, row, column) transmission
 
 ALGOTOM = ("filtering", "fitting", "sorting", "large", "dead", "all")
-TOMOPY = ("fw", "ti", "sf", "based_sorting", "based_filtering", "based_fitting")
+TOMOPY = ("fw", "ti", "sf")  # what algotom does not have
 
 #: what `remove_rings` can do on this machine
 RING_METHODS: tuple[str, ...] = ("none", *ALGOTOM)
 if importlib.util.find_spec("tomopy") is not None:
-    RING_METHODS += (*(f"tomopy-{name}" for name in TOMOPY), "tomopy-all")
+    RING_METHODS += tuple(f"tomopy-{name}" for name in TOMOPY)
 
 
 def remove_rings(scan: TomoScan, method: str = "filtering", width: int = 9) -> TomoScan:
@@ -119,8 +119,7 @@ def _algotom_sinogram(sinogram: np.ndarray, method: str, width: int) -> np.ndarr
 
 def _tomopy(method: str) -> Sinograms:
     def correct(block: np.ndarray) -> np.ndarray:
-        stripe = importlib.import_module("tomopy.prep.stripe")
-        function = stripe.remove_all_stripe if method == "all" else getattr(stripe, f"remove_stripe_{method}")
+        function = getattr(importlib.import_module("tomopy.prep.stripe"), f"remove_stripe_{method}")
         return np.asarray(function(np.ascontiguousarray(block), ncore=1), dtype=np.float32)
 
     return correct

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..scans import Frames, Step, TomoScan
 from .geometry import span
-from .layers import Layer, blocks, require
+from .layers import Layer, blocks, require, sample
 
 __all__ = ["equalise", "normalise_air"]
 
+AIR_WITHIN = 0.08  # of the strongest absorption; air that noise and drift leave is nearer to zero
 AIR_ROWS = 64  # as many rows as steady the mean; more would only read more of the file
 
 
@@ -72,6 +73,20 @@ def equalise(scan: TomoScan) -> TomoScan:
         return np.median(totals) * _inverse(totals)
 
     return scan.replace(Step("equalise"), projections=Scaled(stack, factors))
+
+
+def view_notice(scan: TomoScan) -> str | None:
+    """A sentence when the outermost columns of line integrals do not lie about zero, as air does."""
+    seen = sample(scan.projections)
+    margin = max(2, scan.shape[2] // 40)
+    left, right = float(np.median(seen[:, :, :margin])), float(np.median(seen[:, :, -margin:]))
+    scale = float(np.percentile(seen, 99))
+    if scale <= 0 or max(abs(left), abs(right)) < AIR_WITHIN * scale:
+        return None
+    return (
+        f"the outermost columns lie at {left:.2g} (left) and {right:.2g} (right) instead of 0: either they see only "
+        "air and the beam has changed since the flats, which air_columns= corrects, or the object is wider than the view"
+    )
 
 
 def _inverse(values: np.ndarray) -> np.ndarray:
