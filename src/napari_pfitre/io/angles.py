@@ -147,18 +147,26 @@ def _is_number(cell: str) -> bool:
 
 
 def to_radians(
-    values: np.ndarray, stated: str | None, convention: str | None, origin: str, notices: list[str]
+    values: np.ndarray,
+    stated: str | None,
+    convention: str | None,
+    origin: str,
+    notices: list[str],
+    *,
+    insisted: str | None = None,
 ) -> np.ndarray:
     """Angles in radians.
 
     Parameters
     ----------
     stated
-        The unit the file or the user names; it is believed.
+        The unit that is named beside the angles; believed unless the numbers speak against it.
     convention
         The unit that the format means when it names none; believed unless the numbers speak against it.
     notices
         What had to be inferred is added here.
+    insisted
+        The unit the user names; always believed.
 
     Raises
     ------
@@ -169,15 +177,15 @@ def to_radians(
     extent = float(np.ptp(values)) if values.size else 0.0
     ends = f"{values.min():.6g} to {values.max():.6g}" if values.size else "none"
     turn = 2 * np.pi * 1.001
-    unit = stated
-    if stated == "rad" and largest > 100:
+    unit = insisted or stated
+    if not insisted and stated == "rad" and largest > 100:
         raise QuestionError(
             f"{origin} says radians, but {ends} would be {extent / 2 / np.pi:.0f} turns; pass angle_unit='deg' or "
             "'rad'",
             hint="angle_unit",
             choices=("deg", "rad"),
         )
-    if stated == "deg" and 0 < largest <= turn and values.size > 2:
+    if not insisted and stated == "deg" and 0 < largest <= turn and values.size > 2:
         notices.append(
             f"the angles of {origin} say degrees and run only from {ends}; pass angle_unit='rad' if they are radians"
         )

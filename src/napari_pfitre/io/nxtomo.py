@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import ScanError
 from .angles import Angles, angle_unit
 from .extras import frame_or_stack
-from .hdf5 import children, find
+from .hdf5 import find
 from .hints import ReadHints
-from .nxtomo_find import Place, choose, says_nxtomo
+from .nxtomo_find import Place, choose, groups, says_nxtomo
 from .parts import Parts
 from .stacks import open_stack
 from .values import attribute, energy_kev, length, number, text
@@ -28,16 +28,7 @@ INVALID = 3
 
 
 def detect(file: h5py.File) -> bool:
-    def search(group: h5py.Group, depth: int) -> bool:
-        if says_nxtomo(group) or ("image_key" in group and "data" in group):
-            return True
-        return depth > 0 and any(
-            search(thing, depth - 1)
-            for name, thing in children(group)
-            if isinstance(thing, h5py.Group) and not isinstance(group.get(name, getlink=True), h5py.ExternalLink)
-        )
-
-    return search(file["/"], 3)
+    return any(says_nxtomo(group) or ("image_key" in group and "data" in group) for group in groups(file))
 
 
 def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:

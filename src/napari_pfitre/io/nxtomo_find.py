@@ -17,7 +17,7 @@ from .hdf5 import children, find, wanted
 from .hints import ReadHints
 from .values import attribute, text
 
-__all__ = ["Place", "choose", "places"]
+__all__ = ["Place", "choose", "groups", "places", "says_nxtomo"]
 
 _ANGLE_NAMES = ("rotation_angle", "rot", "theta", "omega", "angle")
 
@@ -53,7 +53,7 @@ def places(file: h5py.File) -> list[Place]:
     """All candidates, those that say NXtomo before those that merely have an image key."""
     said: list[Place] = []
     implied: list[Place] = []
-    for group in _groups(file["/"]):
+    for group in groups(file):
         if says_nxtomo(group):
             said.append(_of_definition(group))
         elif isinstance(find(group, "image_key"), h5py.Dataset) and "data" in group:
@@ -64,12 +64,21 @@ def places(file: h5py.File) -> list[Place]:
     return said + _distinct(rest)
 
 
-def _groups(top: h5py.Group, depth: int = 4) -> Iterator[h5py.Group]:
-    yield top
-    if depth:
-        for name, thing in children(top):
-            if isinstance(thing, h5py.Group) and not isinstance(_linked(top, name), h5py.ExternalLink):
-                yield from _groups(thing, depth - 1)
+def groups(file: h5py.File, depth: int = 4) -> Iterator[h5py.Group]:
+    """Every group down to some depth, once however it is linked, and none of other files."""
+    seen: set[int] = set()
+
+    def walk(group: h5py.Group, left: int) -> Iterator[h5py.Group]:
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            return
+        seen.add(address)
+        yield group
+        for name, thing in children(group) if left else ():
+            if isinstance(thing, h5py.Group) and not isinstance(_linked(group, name), h5py.ExternalLink):
+                yield from walk(thing, left - 1)
+
+    return walk(file["/"], depth)
 
 
 def _linked(group: h5py.Group, name: str):

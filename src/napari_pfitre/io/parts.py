@@ -205,7 +205,8 @@ def _match(
             choices=_TABLE_OR_RANGE,
         )
     values = angles.for_count(planned.size)
-    stated = hints.angle_unit or angles.unit or ("deg" if hints.angles and angles.origin == "angles=" else None)
+    # a range or a list of numbers is in degrees, as the hint says
+    insisted = hints.angle_unit or ("deg" if angles.origin.startswith("angles=") else None)
     chosen = planned[usable[planned]]
     if values.size == n:
         values = values[chosen]
@@ -218,7 +219,8 @@ def _match(
     finite = values[np.isfinite(values)]
     if finite.size != values.size:
         check_angles(values, angles.origin, notices)
-    return to_radians(values, stated, parts.convention if not hints.angles else None, angles.origin, notices), chosen
+    convention = None if hints.angles else parts.convention
+    return to_radians(values, angles.unit, convention, angles.origin, notices, insisted=insisted), chosen
 
 
 def _shorten(

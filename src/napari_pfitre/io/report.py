@@ -35,14 +35,11 @@ class DatasetInfo:
     path: str
     shape: tuple[int, ...]
     dtype: str
-    stored: int  #: bytes in the file; 0 for virtual datasets
+    nbytes: int  #: when read
+    stored: int  #: in the file; 0 for virtual datasets
     compression: str = ""  #: names of the filters; empty when there are none
     chunks: tuple[int, ...] | None = None
     note: str = ""  #: virtual, missing filter, nothing written
-
-    @property
-    def nbytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
     def __str__(self) -> str:
         shape = " × ".join(str(n) for n in self.shape)
@@ -179,7 +176,7 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
         if identify(path) == "tiff":
             format_name = TIFF
             frames = TiffFrames(path)
-            info = DatasetInfo("", tuple(frames.shape), str(frames.dtype), size)
+            info = DatasetInfo("", tuple(frames.shape), str(frames.dtype), frames.nbytes, size)
             datasets = (info,)
             if volume_tiff.is_volume(path):
                 format_name, volume = "a reconstructed volume (TIFF)", info
@@ -202,13 +199,8 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
 def _info(image: h5py.Dataset) -> DatasetInfo:
     lost = missing_filters(image)
     stored = 0 if image.is_virtual else image.id.get_storage_size()
-    note = (
-        "virtual"
-        if image.is_virtual
-        else "its filter is missing here"
-        if lost
-        else ""
-        if stored or image.external
-        else "nothing written"
+    note = "virtual" if image.is_virtual else "" if stored or image.external else "nothing written"
+    note = "its filter is missing here" if lost else note
+    return DatasetInfo(
+        image.name, tuple(image.shape), str(image.dtype), image.nbytes, stored, compression(image), image.chunks, note
     )
-    return DatasetInfo(image.name, tuple(image.shape), str(image.dtype), stored, compression(image), image.chunks, note)

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from ..errors import FormatError
 from ..results import Provenance, Volume
 from .atomic import replacing
 from .tiff_frames import TiffFrames
@@ -30,6 +29,7 @@ def write(volume: Volume, path: Path) -> None:
         _KEY: 1,
         "name": volume.name,
         "unit": volume.unit,
+        "shape": data.shape,  # TIFF readers drop axes of length 1
         "voxel_size": volume.voxel_size,
         "provenance": None if volume.provenance is None else volume.provenance.to_json(),
     }
@@ -84,6 +84,4 @@ def read(path: Path) -> Volume:
         return Volume(data, voxel, None, path.stem)
     provenance = None if about["provenance"] is None else Provenance.from_json(about["provenance"])
     voxel = None if about["voxel_size"] is None else tuple(about["voxel_size"])
-    if data.ndim != 3:
-        raise FormatError(f"{path.name} has shape {data.shape}; a volume has three axes")
-    return Volume(data, voxel, provenance, about["name"], about["unit"])
+    return Volume(data.reshape(about["shape"]), voxel, provenance, about["name"], about["unit"])
