@@ -160,7 +160,7 @@ def _verdict(scan: TomoScan, found: dict[str, tuple[float, float]]) -> CentreEst
     method = min(found, key=lambda name: (-friends[name], found[name][1]))
     column, spread = found[method]
     agree = friends[method] > len(found) / 2
-    reliable = agree and spread <= max(2.0, 0.01 * width)
+    reliable = agree and spread <= (tolerance if len(found) > 1 else tolerance / 2)  # nothing else vouches for one
     said = ", ".join(f"{name} {c:.2f} ± {s:.2g}" for name, (c, s) in found.items())
     text = f"the rotation axis was searched: {said}; taken {column:.2f}"
     if wedges := scan.missing_wedges:

@@ -61,8 +61,8 @@ def flat_field(
     if scan.flats is None or len(scan.flats) == 0:
         flats, positions = _open_beam(scan, seen, dark, without_flats, notices), np.zeros(1)
     else:
-        flats, positions = _groups(scan, reduce)
-    dead = ~(flats > dark).all(axis=0)
+        flats, positions = _groups(scan.flats, scan.flat_positions, reduce)
+    dead = ~np.all(flats > dark, axis=0)
     if dead.mean() > 0.5:
         raise QuestionError(
             f"the flats of {scan.name} are no brighter than its darks on {100 * dead.mean():.3g} % of the detector, "
@@ -123,13 +123,13 @@ def _reduced(stack: Frames, how: Reduce) -> np.ndarray:
     return result
 
 
-def _groups(scan: TomoScan, how: Reduce) -> tuple[np.ndarray, np.ndarray]:
+def _groups(flats: Frames, taken: np.ndarray | None, how: Reduce) -> tuple[np.ndarray, np.ndarray]:
     """Flats reduced by the moment they were taken: (group, row, column) and the projection each stands before."""
-    if scan.flat_positions is None:
-        return _reduced(scan.flats, how)[None], np.zeros(1)
-    at = np.asarray(scan.flat_positions, dtype=float)
+    if taken is None:
+        return _reduced(flats, how)[None], np.zeros(1)
+    at = np.asarray(taken, dtype=float)
     positions = np.unique(at)
-    return np.stack([_reduced(Selected(scan.flats, np.flatnonzero(at == p)), how) for p in positions]), positions
+    return np.stack([_reduced(Selected(flats, np.flatnonzero(at == p)), how) for p in positions]), positions
 
 
 def _open_beam(scan: TomoScan, seen: np.ndarray, dark: np.ndarray, without_flats: str, notices: list) -> np.ndarray:

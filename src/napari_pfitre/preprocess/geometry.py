@@ -104,7 +104,7 @@ def bin(scan: TomoScan, by: int | tuple[int, int]) -> TomoScan:
     by
         Side of a block in pixels, or (rows, columns).
     """
-    r, c = (by, by) if np.ndim(by) == 0 else by
+    r, c = (by, by) if isinstance(by, int) else by
     height, width = scan.shape[1:]
     if r < 1 or c < 1 or r > height or c > width:
         raise OptionError(f"{scan.name} cannot be binned by {r} × {c}: it has {height} rows and {width} columns")

@@ -23,7 +23,8 @@ class Layer(LazyFrames):
 
     def __init__(self, parent: Frames):
         self.parent = parent
-        self.shape = tuple(int(n) for n in parent.shape)
+        n, height, width = parent.shape
+        self.shape = (int(n), int(height), int(width))
         self.dtype = np.dtype(np.float32)
 
     def pull(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:

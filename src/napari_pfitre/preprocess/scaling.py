@@ -85,7 +85,7 @@ def view_notice(scan: TomoScan) -> str | None:
         return None
     return (
         f"the outermost columns lie at {left:.2g} (left) and {right:.2g} (right) instead of 0: either they see only "
-        "air and the beam has changed since the flats, which air_columns= corrects, or the object is wider than the view"
+        "air and the beam has changed since the flats, which air_columns= corrects, or the object fills the view"
     )
 
 

@@ -152,7 +152,7 @@ def _robust_fit(model: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, floa
 
 def _spread(values: Sequence[float]) -> float:
     """Robust standard deviation."""
-    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if len(values) > 1 else 0.0
+    return float(1.4826 * np.median(np.abs(np.asarray(values) - np.median(values)))) if len(values) > 1 else 0.0
 
 
 SEARCHES: dict[str, Callable[..., tuple[float, float]]] = {
