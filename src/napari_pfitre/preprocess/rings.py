@@ -89,7 +89,7 @@ def _algotom(method: str, width: int) -> Sinograms:
             try:
                 with np.errstate(all="ignore"):
                     after = _algotom_sinogram(before, method, width)
-            except ValueError as reason:
+            except (ValueError, TypeError) as reason:
                 if "noise-free" not in str(reason):
                     raise ScanError(f"ring removal by {method!r} fails ({reason}); choose another method") from reason
                 continue  # the columns are so alike that no stripe stands out

@@ -17,7 +17,8 @@ from scipy import ndimage
 
 __all__ = ["SEARCHES", "DoesNotApply"]
 
-VO_ANGLES = 600  # more projections only make the search slower
+VO_ANGLES = 400  # more projections, and more columns in the coarse search, only make it slower
+VO_COLUMNS = 320
 VO_ROWS = 3
 PAIRS = 24  # as many pairs of projections as are compared
 PAIRS_WITHIN = np.deg2rad(5)  # of 180°
@@ -31,20 +32,24 @@ class DoesNotApply(Exception):
 
 
 def _search_vo(band, picked, angles, window) -> tuple[float, float]:
-    from algotom.prep.calculation import find_center_vo
+    from algotom.prep.calculation import coarse_search_cor, fine_search_cor
 
     order = _half_turn(angles)
-    order = order[:: max(1, len(order) // VO_ANGLES)]
-    middle, width = (band.shape[2] - 1) / 2, band.shape[2]
+    order = order[:: -(-len(order) // VO_ANGLES)]
+    width = band.shape[2]
+    by = -(-width // VO_COLUMNS)
     found = []
     for row in picked[np.unique(np.linspace(0, len(picked) - 1, VO_ROWS).round().astype(int))]:
         sinogram = np.ascontiguousarray(band[row][order])
+        small = sinogram[:, : width // by * by].reshape(len(order), -1, by).mean(axis=2)
         for reach in (width / 8, width / 3):
-            start, stop = max(window.start, middle - reach), min(window.stop - 1, middle + reach)
+            start = max(window.start, (width - 1) / 2 - reach) / by
+            stop = min(window.stop - 1, (width - 1) / 2 + reach) / by
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # algotom warns when the best axis stands at the end of its range
                 try:
-                    found.append(float(find_center_vo(sinogram, start=start, stop=stop, step=0.2)))
+                    near = by * (float(coarse_search_cor(small, start, stop)) + 0.5) - 0.5
+                    found.append(float(fine_search_cor(sinogram, near, radius=by + 1.0, step=0.25)))
                     break
                 except UserWarning:
                     continue
