@@ -124,7 +124,8 @@ def picture(comparison: Comparison) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     scan, truth = comparison.scan, comparison.truth
-    z, y = (n // 2 for n in truth.shape[:2])
+    z = truth.shape[0] // 2
+    y = int(np.abs(np.diff(truth[z], axis=1)).sum(axis=1).argmax())  # the line with the most edges tells the most
     pixel = 1e6 * scan.pixel_size[1] if scan.pixel_size else 1.0
     unit = "µm" if scan.pixel_size else "pixel"
     columns = {"Truth": truth, **{_title(name): volume.data for name, volume in comparison.volumes.items()}}

@@ -101,3 +101,11 @@ def test_doctor_fails_when_something_needed_is_missing(call, monkeypatch):
     result = call("doctor")
     assert result.exit_code == 1
     assert "Missing: no-such-package" in result.stdout
+
+
+def test_benchmark_measures_this_machine(call):
+    result = call("benchmark", "--quick")
+    assert result.exit_code == 0, result.output
+    assert "ms a slice" in result.stdout
+    assert "napari-pfitre" in result.stdout
+    assert "FISTA-TV" in result.stdout
