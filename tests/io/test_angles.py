@@ -96,7 +96,7 @@ def test_angles_that_cannot_be_found(exchange, hint):
 def test_a_table_without_unit_that_may_be_radians_is_asked_about(exchange, tmp_path):
     (tmp_path / "rad.csv").write_text("angle\n" + "\n".join(str(a) for a in np.linspace(0, 3.1, 20)))
     path = exchange(theta=None)
-    with pytest.raises(QuestionError, match="rad.csv have no unit"):
+    with pytest.raises(QuestionError, match=r"rad\.csv have no unit"):
         read_scan(path, angles="rad.csv")
     assert read_scan(path, angles="rad.csv", angle_unit="rad").angles[-1] == 3.1
 

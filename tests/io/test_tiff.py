@@ -119,6 +119,6 @@ def test_a_damaged_page_is_named(stack):
     data[offset : offset + 8] = b"\xff" * 8
     path.write_bytes(data)
     frames = TiffFrames(path)
-    with pytest.raises(FormatError, match="frame 7 of stack.tif cannot be read.*exclude=7"):
+    with pytest.raises(FormatError, match=r"frame 7 of stack\.tif cannot be read.*exclude=7"):
         frames[5:9]
     assert read_scan(path, exclude="7").projections[:].shape[0] == 19

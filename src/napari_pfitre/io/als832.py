@@ -43,6 +43,7 @@ def _group(file: h5py.File) -> h5py.Group | None:
 def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:
     """Frames in the order of their numbers, not of their names."""
     group = _group(file)
+    assert group is not None  # `detect` saw it
     found: dict[str, list[tuple[int, int, str]]] = {"": [], "bak": [], "drk": []}
     for name in group:
         if match := _FRAME.search(name):
@@ -59,8 +60,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
         angles = Angles(all_angles[numbers], "deg", f"nangles and arange in {path.name}")
         notices.append(
             f"the file holds no angles; they were made from its nangles={planned:g} and arange={extent:g}°, both "
-            "ends included; "
-            "pass angles= if the scan ran otherwise"
+            "ends included; pass angles= if the scan ran otherwise"
         )
         if numbers.size < planned:
             notices.append(f"{planned - numbers.size:.0f} of {planned:.0f} projections are missing from the file")

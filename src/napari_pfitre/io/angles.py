@@ -42,6 +42,11 @@ class Angles:
     stop: float = 180.0
     inclusive: bool = False
 
+    @property
+    def count(self) -> int | None:
+        """How many there are; None for a range."""
+        return None if self.values is None else self.values.size
+
     def for_count(self, count: int) -> np.ndarray:
         """As many values as there are frames, for a range; the values themselves otherwise."""
         if self.values is not None:
@@ -204,8 +209,7 @@ def to_radians(
         elif extent > 1000:
             raise QuestionError(
                 f"the angles of {origin} have no unit, and {ends} could be degrees ({extent / 360:.3g} turns) or "
-                "thousandths of "
-                "a degree; pass angle_unit='deg' or 'mdeg'",
+                "thousandths of a degree; pass angle_unit='deg' or 'mdeg'",
                 hint="angle_unit",
                 choices=("deg", "mdeg"),
             )

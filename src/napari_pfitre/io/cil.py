@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import FormatError
 from .angles import Angles, angle_unit
-from .hdf5 import find
-from .hints import ReadHints
+from .hdf5 import find, require
+from .hints import AXES, Axes, ReadHints
 from .parts import Parts
 from .stacks import open_stack
 from .values import attribute, length, number
@@ -29,18 +29,15 @@ def detect(file: h5py.File) -> bool:
 def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:
     """An AcquisitionData written by CIL's NEXUSDataWriter."""
     dataset = hints.dataset or f"{_ENTRY}/data/data"
-    stored = find(file, dataset)
+    stored = require(file, dataset)
     if "image" in attribute(stored, "data_type").lower():
         raise FormatError(
             f"{path.name} holds a reconstructed volume (CIL ImageData), not projections; open it as a volume"
         )
-    names = [
-        _AXES.get(attribute(stored, f"dim{axis}"), "")
-        for axis in range(stored.ndim if isinstance(stored, h5py.Dataset) else 0)
-    ]
+    names = [_AXES.get(attribute(stored, f"dim{axis}"), "") for axis in range(stored.ndim)]
     extra = names.index("channel") if "channel" in names else None
-    scale = number(stored.attrs["scale"])[0] if stored is not None and "scale" in stored.attrs else 1.0
-    offset = number(stored.attrs["offset"])[0] if stored is not None and "offset" in stored.attrs else 0.0
+    scale = number(stored.attrs["scale"])[0] if "scale" in stored.attrs else 1.0
+    offset = number(stored.attrs["offset"])[0] if "offset" in stored.attrs else 0.0
     if extra is not None and len(names) == 3:
         # (channel, angle, horizontal): one detector row at many energies, read as one stack of sinograms
         notices.append("the channels of this single-row scan are shown as its rows")
@@ -50,13 +47,11 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     frames, present = open_stack(
         file, dataset, hints, notices, extra_axis=extra, scale=scale or 1.0, offset=offset or 0.0
     )
-    axes: tuple[str, ...] | None = tuple(name for name in names if name != "channel")
+    axes: tuple[str, ...] = tuple(name for name in names if name != "channel")
     if len(axes) == 2 and frames.shape[1] == 1:
         axes = (axes[0], "row", axes[1])
-    parts = Parts(
-        NAME, path, dataset, frames, axes if len(set(axes) - {""}) == 3 else None, angles, "rad", notices=notices
-    )
-    parts.present = present
+    known: Axes | None = (axes[0], axes[1], axes[2]) if sorted(axes) == sorted(AXES) else None
+    parts = Parts(NAME, path, dataset, frames, known, angles, "rad", present=present, notices=notices)
     geometry = attribute(stored, "geom_type", "geometry").lower()
     if "cone" in geometry:
         distances = [
@@ -90,8 +85,9 @@ def _pixel_size(stored: h5py.Dataset, notices: list[str]) -> tuple[float, float]
     if not sizes:
         return None
     metres = [length(size, unit)[0] for size in sizes]
-    if unit and all(metres):
-        return metres[0], metres[-1]
+    row, column = metres[0], metres[-1]
+    if unit and row and column:
+        return row, column
     notices.append(
         f"the pixel size {sizes[-1]:g} is stored without its unit and is taken as unknown; pass pixel_size= in metres"
     )

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import h5py
 import numpy as np
 
 from ..errors import FormatError
 from ..frames import LazyFrames, Transposed
-from ..scans import Step
+from ..scans import Quantity, Step
 from .angles import Angles, angle_unit
 from .extras import frame_or_stack
 from .hdf5 import find
-from .hints import ReadHints
+from .hints import AXES, Axes, ReadHints
 from .parts import Parts
 from .stacks import open_stack
 from .values import attribute, energy_kev, length, number, text
@@ -43,7 +44,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     """Projections, flats, darks and angles of a Data Exchange file."""
     dataset = hints.dataset or "/exchange/data"
     exchange = find(file, "exchange")
-    if not len(exchange):
+    if isinstance(exchange, h5py.Group) and not len(exchange):
         raise FormatError(f"{path.name} is Data Exchange without images: /exchange is empty, it holds metadata only")
     stored = find(file, dataset)
     axes_text = attribute(stored, "axes") if stored is not None else ""
@@ -53,7 +54,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
             "open it as a volume"
         )
     angles = _angles(file, path, notices)
-    n_angles = None if angles is None or angles.values is None else angles.values.size
+    n_angles = None if angles is None else angles.count
     frames, present = open_stack(file, dataset, hints, notices, n_angles=n_angles)
     parts = Parts(NAME, path, dataset, frames, _axes(axes_text), angles, present=present, notices=notices)
     parts.name = text(find(file, "measurement/sample/name")) or path.stem
@@ -71,11 +72,11 @@ def is_reconstruction(dataset: h5py.Dataset | h5py.Group | None) -> bool:
     return axes == "z:y:x" or attribute(dataset, "description").lower() == "recondata"
 
 
-def _axes(axes: str) -> tuple[str, ...] | None:
+def _axes(axes: str) -> Axes | None:
     names = {"theta": "angle", "angle": "angle", "y": "row", "z": "row", "x": "column"}
-    found = tuple(names.get(part.strip().lower(), "") for part in axes.split(":"))
-    if sorted(found) == ["angle", "column", "row"]:
-        return found
+    found = [names.get(part.strip().lower(), "") for part in axes.split(":")]
+    if sorted(found) == sorted(AXES):
+        return found[0], found[1], found[2]
     return ("angle", "row", "column") if axes.lower().startswith("theta") else None
 
 
@@ -92,7 +93,7 @@ def _angles(file: h5py.File, path: Path, notices: list[str]) -> Angles | None:
     )
     count = data.shape[0] if isinstance(data, h5py.Dataset) else 0
     if planned is not None and int(planned) == count and (step or extent):
-        step = step or extent / (count - 1)
+        step = step or (extent or 0.0) / (count - 1)
         start = start or 0.0
         notices.append(
             f"{path.name} has no angles; they were made from the planned rotation ({_ROTATION}: start {start:g}°, step "
@@ -143,7 +144,7 @@ def _frames(file: h5py.File, path: Path, name: str, parts: Parts) -> LazyFrames 
 
 def _frame_shape(parts: Parts) -> tuple[int, int]:
     axes = parts.axes
-    count = None if parts.angles is None or parts.angles.values is None else parts.angles.values.size
+    count = None if parts.angles is None else parts.angles.count
     shape = parts.stored.shape
     if axes is None:
         axes = ("row", "angle", "column") if count == shape[1] != shape[0] else ("angle", "row", "column")
@@ -229,7 +230,8 @@ def _own(file: h5py.File, parts: Parts) -> None:
     if "pixel_size" in group.attrs:
         row, column = (float(size) for size in group.attrs["pixel_size"])
         parts.pixel_size = (row, column)
-    parts.quantity = attribute(group, "quantity") or None
+    said = attribute(group, "quantity")
+    parts.quantity = next((quantity for quantity in get_args(Quantity) if quantity == said), None)
     parts.name = attribute(group, "name") or parts.name
     if isinstance(positions := find(group, "flat_positions"), h5py.Dataset) and parts.flats is not None:
         parts.flat_positions = positions[:].astype(int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import h5py
 
@@ -74,7 +75,7 @@ def metadata_only(file: h5py.File) -> str:
 _GENERIC = "its frames can be read as a stack with dataset=, angles= and quantity="
 
 #: place in the order of detection (before which format of our own), name, test, what to do
-FOREIGN: tuple[tuple[str, str, object, str], ...] = (
+FOREIGN: tuple[tuple[str, str, Callable[[h5py.File], bool], str], ...] = (
     (
         "first",
         "CXI (coherent imaging)",
@@ -88,8 +89,7 @@ FOREIGN: tuple[tuple[str, str, object, str], ...] = (
             _has("reconstruction/fitting/data")(file) and "elements" in (find(file, "reconstruction/fitting") or ())
         ),
         "read one element's maps with dataset='/reconstruction/recon/proj' (or '/reconstruction/fitting/data'), "
-        "index= its number "
-        "in /reconstruction/fitting/elements, angles='::/exchange/theta' and quantity='emission'",
+        "index= its number in /reconstruction/fitting/elements, angles='::/exchange/theta' and quantity='emission'",
     ),
     ("after nxtomo", "a Dectris Eiger file", _eiger, f"it holds detector frames without rotation angles; {_GENERIC}"),
     (

@@ -48,7 +48,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     angles: Angles | None = None
     if hints.angles:
         angles = parse_angles(hints.angles, path)
-    count = None if angles is None or angles.values is None else angles.values.size
+    count = None if angles is None else angles.count
     frames, present = open_stack(file, hints.dataset, hints, notices, n_angles=count)
     # without a list of angles to match, frames first is what nearly everybody stores
     axes = ("angle", "row", "column") if count is None else None

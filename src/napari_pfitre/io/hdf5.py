@@ -208,7 +208,6 @@ def missing_filters(dataset: h5py.Dataset) -> str:
         if not h5py.h5z.filter_avail(code):
             return (
                 f"{dataset.name} in {Path(dataset.file.filename).name} is compressed with {name} (filter {code}), "
-                "which this "
-                "installation cannot unpack; install or update hdf5plugin (pip install -U hdf5plugin)"
+                "which this installation cannot unpack; install or update hdf5plugin (pip install -U hdf5plugin)"
             )
     return ""

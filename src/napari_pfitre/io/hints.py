@@ -14,7 +14,8 @@ from ..options import check
 
 __all__ = ["ReadHints"]
 
-AXES = ("angle", "row", "column")
+Axes = tuple[str, str, str]
+AXES: Axes = ("angle", "row", "column")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class ReadHints:
         {
             "label": "angles",
             "tooltip": "0:180 (evenly spaced, 180 left out), 0:180:inclusive, numbers with commas between, or a "
-            "text file, "
-            "or FILE::/dataset",
+            "text file, or FILE::/dataset",
         },
     ] = None
     angle_unit: Annotated[
@@ -112,7 +112,7 @@ class ReadHints:
             raise OptionError(f"there is no hint {', '.join(unknown)}; the hints are {', '.join(known)}")
         return cls(**hints)
 
-    def stored_axes(self) -> tuple[str, ...] | None:
+    def stored_axes(self) -> Axes | None:
         """`axis_order` taken apart, checked."""
         if self.axis_order is None:
             return None
@@ -122,7 +122,7 @@ class ReadHints:
                 f"axis_order is {self.axis_order!r}; it should name angle, row and column in the order they are "
                 "stored in"
             )
-        return axes
+        return axes[0], axes[1], axes[2]
 
     def excluded(self) -> np.ndarray:
         """The numbers in `exclude`."""

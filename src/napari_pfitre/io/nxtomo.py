@@ -36,11 +36,13 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     place = choose(file, hints, notices)
     dataset = hints.dataset or place.data
     angles = _angles(place, path)
-    frames, present = open_stack(file, dataset, hints, notices, n_angles=None if angles is None else angles.values.size)
+    frames, present = open_stack(file, dataset, hints, notices, n_angles=None if angles is None else angles.count)
     parts = Parts(NAME, path, dataset, frames, ("angle", "row", "column"), angles, present=present, notices=notices)
     parts.keys = _keys(place, frames.shape[0], notices)
-    if angles is not None and place.key is not None and frames.shape[0] < angles.values.size == place.key.size:
-        parts.angles = replace(angles, values=angles.values[: frames.shape[0]])
+    values = None if angles is None else angles.values
+    if angles is not None and values is not None and place.key is not None:
+        stopped = frames.shape[0] < values.size == place.key.size
+        parts.angles = replace(angles, values=values[: frames.shape[0]]) if stopped else angles
     if place.key is None:
         notices.append(f"{place.label} has no image key; every frame is taken for a projection")
         parts.flats = _beside(place, path, "flatfield")
@@ -114,8 +116,8 @@ def _geometry(place: Place, parts: Parts) -> None:
             sizes.append(size)
             if said and said not in notices:
                 notices.append(said)
-    if sizes and all(sizes):
-        parts.pixel_size = (sizes[0], sizes[-1])
+    if sizes and (row := sizes[0]) and (column := sizes[-1]):
+        parts.pixel_size = (row, column)
     for name in ("instrument/beam/incident_energy", "beam/incident_energy", "instrument/monochromator/energy"):
         stored = find(place.root, name)
         if isinstance(stored, h5py.Dataset) and parts.energy_kev is None:
@@ -128,8 +130,7 @@ def _geometry(place: Place, parts: Parts) -> None:
     if (half is not None and number(half)[0]) or (view is not None and text(view).lower() == "half"):
         notices.append(
             "this is a half acquisition (360° with the axis near the detector's edge), which is not joined here: "
-            "reconstruct it "
-            "as it is only if the object fits into the frames"
+            "reconstruct it as it is only if the object fits into the frames"
         )
     for name in ("x_rotation_axis_pixel_position", "estimated_cor_from_motor"):
         stored = find(place.detector, name) if place.detector is not None else None
@@ -137,8 +138,7 @@ def _geometry(place: Place, parts: Parts) -> None:
         if value is not None:
             notices.append(
                 f"the file estimates the rotation axis at {value:g} pixels ({name}, which writers count from the "
-                "middle or from "
-                "the edge); it was not used, pass centre="
+                "middle or from the edge); it was not used, pass centre="
             )
             break
 
@@ -160,11 +160,12 @@ def _dxfile2nx(file: h5py.File, place: Place, parts: Parts) -> None:
             original = theta[:] if isinstance(theta, h5py.Dataset) and theta.ndim == 1 else None
     except OSError:
         return
-    made = parts.angles.values[parts.keys == 0] if parts.angles.values.size == parts.keys.size else None
+    values = None if parts.angles is None else parts.angles.values
+    made = values[parts.keys == 0] if values is not None and values.size == parts.keys.size else None
     if original is None or made is None or original.size != made.size or np.allclose(original, made, atol=1e-3):
         return
     parts.notices.append(
         f"the angles here run from {made[0]:.6g} to {made[-1]:.6g}, but {source.name}, which this file was made "
-        "from, has "
-        f"{original[0]:.6g} to {original[-1]:.6g}; pass angles='{source.name}::/exchange/theta' to use those"
+        f"from, has {original[0]:.6g} to {original[-1]:.6g}; pass angles='{source.name}::/exchange/theta' to use "
+        "those"
     )

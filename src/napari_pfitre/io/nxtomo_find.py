@@ -93,8 +93,9 @@ def _distinct(found: list[Place]) -> list[Place]:
     out: dict[object, Place] = {}
     for place in found:
         data = find(place.root.file, place.data)
-        mark = h5py.h5o.get_info(data.id) if isinstance(data, h5py.Dataset) else None
-        identity = (data.file.filename, mark.addr) if mark is not None else place.data
+        identity: object = place.data
+        if isinstance(data, h5py.Dataset):
+            identity = (data.file.filename, h5py.h5o.get_info(data.id).addr)
         if identity not in out or (out[identity].angles is None and place.angles is not None):
             out[identity] = place
     return list(out.values())
@@ -144,15 +145,15 @@ def _is_there(file: h5py.File, name: str) -> bool:
 
 
 def _of_detector(group: h5py.Group) -> Place:
-    key = find(group, "image_key")
-    entry = file_entry = group.file["/"]
-    if parts := group.name.strip("/").split("/"):
-        entry = find(file_entry, parts[0]) or file_entry
+    key = _first(group, "image_key")
+    root = group.file["/"]
+    entry = find(root, group.name.strip("/").split("/")[0])
+    entry = entry if isinstance(entry, h5py.Group) else root
     same_name = find(entry, group.name.rsplit("/", 1)[-1])
     angles = None
     for place in (group, same_name, entry):
         if angles is None and isinstance(place, h5py.Group):
-            angles = _angle_near(place, key.size)
+            angles = _angle_near(place, None if key is None else key.size)
     control = _first(group, "image_key_control")
     return Place(group.name, entry, group, f"{group.name}/data", key, control, angles)
 
@@ -167,13 +168,14 @@ def _angle_near(group: h5py.Group, count: int | None) -> h5py.Dataset | None:
             return thing
     fitting = []
     for name, thing in _nearby(group):
-        right = (
-            isinstance(thing, h5py.Dataset)
-            and thing.shape is not None
-            and thing.ndim == 1
-            and thing.dtype.kind in "iuf"
-        )
-        if right and thing.size > 1 and (count is None or abs(thing.size - count) <= 2):
+        if (
+            not isinstance(thing, h5py.Dataset)
+            or thing.shape is None
+            or thing.ndim != 1
+            or thing.dtype.kind not in "iuf"
+        ):
+            continue
+        if thing.size > 1 and (count is None or abs(thing.size - count) <= 2):
             rank = next((i for i, word in enumerate(_ANGLE_NAMES) if word in name.lower()), None)
             if rank is not None:
                 fitting.append((thing.size != count, rank, len(name), thing))

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..errors import QuestionError, ScanError
 from ..frames import LazyFrames, Selected, Transposed
-from ..scans import Source, Step, TomoScan
+from ..scans import Quantity, Source, Step, TomoScan
 from .angles import Angles, check_angles, parse_angles, to_radians
-from .hints import AXES, ReadHints
+from .hints import AXES, Axes, ReadHints
 from .quantity import guess_quantity
 
 __all__ = ["Parts", "assemble"]
@@ -30,7 +30,7 @@ class Parts:
     path: Path
     dataset: str
     stored: LazyFrames  #: three axes in stored order
-    axes: tuple[str, ...] | None = None  #: their meaning; None when nothing says
+    axes: Axes | None = None  #: their meaning; None when nothing says
     angles: Angles | None = None  #: one for each stored frame, for each projection, or a few more or less
     convention: str | None = None  #: the angle unit this format means when it names none
     keys: np.ndarray | None = (
@@ -45,7 +45,7 @@ class Parts:
     pixel_size: tuple[float, float] | None = None  #: (row, column), metres
     energy_kev: float | None = None
     shifts: np.ndarray | None = None
-    quantity: str | None = None
+    quantity: Quantity | None = None
     name: str = "scan"
     history: tuple[Step, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -57,11 +57,12 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
     name, notices = parts.path.name, parts.notices
     angles = parse_angles(hints.angles, parts.path) if hints.angles else parts.angles
     axes = _axes(parts, hints, angles)
-    order = tuple(axes.index(axis) for axis in AXES)
+    order = (axes.index("angle"), axes.index("row"), axes.index("column"))
     frames = parts.stored if order == (0, 1, 2) else Transposed(parts.stored, order)
     if hints.rotation_axis == "horizontal":
         frames = Transposed(frames, (0, 2, 1))
-        axes = tuple({"row": "column", "column": "row"}.get(axis, axis) for axis in axes)
+        first, second, third = ({"row": "column", "column": "row"}.get(axis, axis) for axis in axes)
+        axes = (first, second, third)
     n = frames.shape[0]
 
     keys = np.zeros(n, int) if parts.keys is None else parts.keys
@@ -119,12 +120,12 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
     )
 
 
-def _axes(parts: Parts, hints: ReadHints, angles: Angles | None) -> tuple[str, ...]:
+def _axes(parts: Parts, hints: ReadHints, angles: Angles | None) -> Axes:
     """The meaning of the stored axes: what the user says, else where as many angles fit, else what the file says."""
     if given := hints.stored_axes():
         return given
     shape = parts.stored.shape
-    count = None if angles is None or angles.values is None else angles.values.size
+    count = None if angles is None else angles.count
     fits = [axis for axis in range(3) if shape[axis] == count]
     declared = parts.axes
     if declared is not None:
@@ -154,9 +155,8 @@ def _axes(parts: Parts, hints: ReadHints, angles: Angles | None) -> tuple[str, .
     return AXES
 
 
-def _with_angle_at(axis: int) -> tuple[str, ...]:
-    rest = ["row", "column"]
-    return tuple("angle" if at == axis else rest.pop(0) for at in range(3))
+def _with_angle_at(axis: int) -> Axes:
+    return (("angle", "row", "column"), ("row", "angle", "column"), ("row", "column", "angle"))[axis]
 
 
 def _usable(parts: Parts, hints: ReadHints, order: tuple[int, ...], n: int, notices: list[str]) -> np.ndarray:
@@ -175,8 +175,7 @@ def _usable(parts: Parts, hints: ReadHints, order: tuple[int, ...], n: int, noti
             where = "at the end" if missing[0] == here else f"such as {missing[0]}"
             notices.append(
                 f"only {here} of {total} frames are present in {parts.path.name}; the others ({where}) were dropped "
-                "with their "
-                "angles, as after an aborted scan or an incomplete copy"
+                "with their angles, as after an aborted scan or an incomplete copy"
             )
         else:
             notices.append(
@@ -199,8 +198,7 @@ def _match(
     if angles is None:
         raise QuestionError(
             f"{name} has {planned.size} projections ({parts.dataset}) and no angles; pass angles='0:180' (evenly "
-            "spaced, 180° "
-            "left out), angles='0:180:inclusive', or a table of angles",
+            "spaced, 180° left out), angles='0:180:inclusive', or a table of angles",
             hint="angles",
             choices=_TABLE_OR_RANGE,
         )
@@ -246,15 +244,13 @@ def _shorten(
         if abs(surplus) > 2:
             raise QuestionError(
                 f"{values.size} angles ({origin}) for {count} projections in {name}: they do not belong together; "
-                "pass angles=, or "
-                "drop='last' or 'first' to shorten the longer of the two",
+                "pass angles=, or drop='last' or 'first' to shorten the longer of the two",
                 hint="angles",
                 choices=_TABLE_OR_RANGE,
             )
         raise QuestionError(
             f"{values.size} angles ({origin}) for {count} projections in {name}; which end has no partner? pass "
-            "drop='last' "
-            "or drop='first'",
+            "drop='last' or drop='first'",
             hint="drop",
             choices=("last", "first"),
         )
@@ -318,8 +314,7 @@ def _checked_flats(parts: Parts, projections: LazyFrames, flats, darks, position
         if stack is not None and tuple(stack.shape[1:]) != shape:
             raise ScanError(
                 f"the {what} of {parts.path.name} are {stack.shape[1]} rows × {stack.shape[2]} columns and the "
-                "projections "
-                f"{shape[0]} × {shape[1]}: another region or binning; pass {what}= with frames that fit"
+                f"projections {shape[0]} × {shape[1]}: another region or binning; pass {what}= with frames that fit"
             )
         if what == "flats" and stack is not None and stack.shape[0] <= 2 and not np.any(stack[:]):
             notices.append("the flats hold nothing but zeros (a placeholder) and were dropped")

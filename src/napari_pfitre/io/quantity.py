@@ -6,16 +6,18 @@ import numpy as np
 
 from ..errors import QuestionError
 from ..frames import LazyFrames
+from ..scans import Quantity
 
 __all__ = ["guess_quantity", "look"]
 
 _CHOICES = ("transmission", "line integrals", "emission", "counts")
 
 
-def look(frames: LazyFrames) -> np.ndarray:
+def look(frames: LazyFrames | np.ndarray) -> np.ndarray:
     """Some rows of the first, middle and last frame: enough to judge by, and little to read."""
     n, rows, _ = frames.shape
-    group = frames.chunks[1] if frames.chunks else 64
+    chunks = getattr(frames, "chunks", None)
+    group = chunks[1] if chunks else 64
     count = min(rows, max(1, min(64, group)))
     start = (rows - count) // 2
     picks = sorted({0, n // 2, n - 1})
@@ -24,7 +26,7 @@ def look(frames: LazyFrames) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def guess_quantity(frames: LazyFrames, name: str, notices: list[str]) -> str:
+def guess_quantity(frames: LazyFrames, name: str, notices: list[str]) -> Quantity:
     """``"counts"``, ``"line integrals"`` or ``"emission"`` if the values of a stack without flats leave no doubt.
 
     Transmission is 1 where nothing is in the beam. Line integrals are 0 there, and noise makes some of them negative.
@@ -38,8 +40,7 @@ def guess_quantity(frames: LazyFrames, name: str, notices: list[str]) -> str:
     if frames.dtype.kind in "iu":
         notices.append(
             "there are no flats: counts need them before the logarithm; pass flats=, or quantity='emission' for "
-            "fluorescence "
-            "maps, quantity='transmission' if they were divided already"
+            "fluorescence maps, quantity='transmission' if they were divided already"
         )
         return "counts"
     values = look(frames)
@@ -56,8 +57,7 @@ def guess_quantity(frames: LazyFrames, name: str, notices: list[str]) -> str:
     if empty < 0.05 * high and not 0.7 < high < 1.6:
         notices.append(
             f"{seen} and are near zero where nothing is: taken as emission (fluorescence), which gets neither flats "
-            "nor "
-            "logarithm; pass quantity= if that is wrong"
+            "nor logarithm; pass quantity= if that is wrong"
         )
         return "emission"
     raise QuestionError(

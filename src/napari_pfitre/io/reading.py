@@ -87,11 +87,12 @@ def read_parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
     else:
         with opened(path, notices) as file:
             format = format_of(file)
-            if format.read is None:
+            read = format.read
+            if read is None:
                 if hints.dataset is None:
                     raise FormatError(f"{path.name} is {format.name}: {format.advice}")
-                format = Format(generic.NAME, format.detect, generic.read)
-            parts = format.read(file, path, hints, notices)
+                read = generic.read
+            parts = read(file, path, hints, notices)
     _add_calibration(parts, hints)
     return parts
 

@@ -170,7 +170,11 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
     path = Path(path).expanduser()
     given = ReadHints.of(hints)
     notices: list[str] = []
-    format_name, datasets, volume, scan, problem = "unknown", (), None, None, None
+    format_name = "unknown"
+    datasets: tuple[DatasetInfo, ...] = ()
+    volume: DatasetInfo | None = None
+    scan: TomoScan | None = None
+    problem: PfitreError | None = None
     size = path.stat().st_size if path.is_file() else 0
     try:
         if identify(path) == "tiff":

@@ -105,7 +105,9 @@ class Hdf5Frames(InFile):
         self._chunks = self._as_three([chunks[axis] for axis in self._free]) if chunks else None
 
     def _as_three(self, sizes: list[int]) -> tuple[int, int, int]:
-        return tuple(sizes) if len(sizes) == 3 else (*sizes[: self.new_axis], 1, *sizes[self.new_axis :])
+        if len(sizes) == 2:
+            sizes = [*sizes[: self.new_axis], 1, *sizes[self.new_axis :]]
+        return sizes[0], sizes[1], sizes[2]
 
     @property
     def chunks(self) -> tuple[int, int, int] | None:
@@ -199,9 +201,8 @@ class Hdf5FrameSet(InFile):
                     out[at] = stored[(*(0,) * (stored.ndim - 2), rows, columns)]
                 except OSError as error:
                     raise FormatError(
-                        f"frame {frames.start + at} ({name} in {self.path.name}) cannot be read: the file is "
-                        "damaged there; "
-                        f"copy it again or leave it out with exclude={frames.start + at}"
+                        f"frame {frames.start + at} ({name} in {self.path.name}) cannot be read: the file is damaged "
+                        f"there; copy it again or leave it out with exclude={frames.start + at}"
                     ) from error
         return out
 

@@ -25,8 +25,7 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
     if frames.shape[0] == 1:
         raise FormatError(
             f"{path.name} holds one image of {frames.shape[1]} × {frames.shape[2]} pixels; projections come as a "
-            "stack of "
-            "frames: save them into one multi-page TIFF"
+            "stack of frames: save them into one multi-page TIFF"
         )
     angles = None
     if hints.angles:
@@ -39,7 +38,7 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
                 f"the angles are from {tables[0].name}, which lies beside it"
                 + (", in degrees" if angles.unit is None else "")
             )
-    declared = ("angle", "row", "column") if angles is None or angles.values is None else None
+    declared = ("angle", "row", "column") if angles is None or angles.count is None else None
     parts = Parts(NAME, path, "", frames, declared, angles, "deg" if angles else None, notices=notices)
     if frames.resolution is not None and 0.9e-9 <= frames.resolution <= 1.1e-3:
         parts.pixel_size = (frames.resolution, frames.resolution)

@@ -28,7 +28,7 @@ class TiffFrames(InFile):
                 shape, self.dtype = tuple(series.shape), native(series.dtype)
                 self._stored_dtype = np.dtype(series.keyframe.dtype).newbyteorder(tif.byteorder)
                 self._offset = series.dataoffset
-                self.description = tif.pages[0].description or ""
+                self.description = tif.pages.first.description or ""
                 self.resolution = _resolution(tif)
                 self._chunked = series.keyframe.compression != 1
                 self.axes = series.axes
@@ -43,7 +43,7 @@ class TiffFrames(InFile):
             raise FormatError(
                 f"{self.path.name} has shape {shape} ({self.axes}); projections are a stack of grey frames"
             )
-        self.shape = shape if len(shape) == 3 else (1, *shape)
+        self.shape = (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, shape[0], shape[1])
 
     @property
     def chunks(self) -> tuple[int, int, int] | None:
@@ -59,22 +59,21 @@ class TiffFrames(InFile):
             return np.array(mapped[frames, rows, columns], dtype=self.dtype)
         out = np.empty((frames.stop - frames.start, rows.stop - rows.start, columns.stop - columns.start), self.dtype)
         with tifffile.TiffFile(self.path) as tif:
-            pages = tif.series[0].pages
+            pages = [page for page in tif.series[0].pages if page is not None]
             for at, index in enumerate(range(frames.start, frames.stop)):
                 try:
                     out[at] = pages[index].asarray()[rows, columns]
                 except Exception as error:  # decoders of many libraries, each with its own exceptions
                     raise FormatError(
                         f"frame {index} of {self.path.name} cannot be read ({error}): the file is damaged there; "
-                        "copy it again "
-                        f"or leave it out with exclude={index}"
+                        f"copy it again or leave it out with exclude={index}"
                     ) from error
         return out
 
 
 def _resolution(tif: tifffile.TiffFile) -> float | None:
     """Size of a pixel in metres as the file states it, if it states one."""
-    tags = tif.pages[0].tags
+    tags = tif.pages.first.tags
     unit = (tif.imagej_metadata or {}).get("unit", "") if tif.is_imagej else ""
     ratio = tags.valueof("XResolution")
     if not ratio or not ratio[0] or not ratio[1]:

@@ -158,7 +158,8 @@ def _layers(process: h5py.Group, shape: tuple[int, ...]) -> dict[str, np.ndarray
 
 def _voxel_size(group: h5py.Group, shape: tuple[int, ...]) -> tuple[float, float, float] | None:
     if "voxel_size" in group.attrs:
-        return tuple(float(size) for size in group.attrs["voxel_size"])
+        z, y, x = (float(size) for size in group.attrs["voxel_size"])
+        return z, y, x
     sizes: list[float] = []
     for axis, n in zip("zyx", shape, strict=True):
         positions = find(group, axis)
@@ -173,4 +174,5 @@ def _voxel_size(group: h5py.Group, shape: tuple[int, ...]) -> tuple[float, float
     known = [size for size in sizes if math.isfinite(size)]
     if not known:
         return None
-    return tuple(size if math.isfinite(size) else known[-1] for size in sizes)
+    z, y, x = (size if math.isfinite(size) else known[-1] for size in sizes)
+    return z, y, x

@@ -55,7 +55,7 @@ def write(volume: Volume, path: Path) -> None:
 
 def _about(path: Path) -> dict | None:
     with tifffile.TiffFile(path) as tif:
-        said = (tif.imagej_metadata or {}).get("Info", "") if tif.is_imagej else tif.pages[0].description
+        said = (tif.imagej_metadata or {}).get("Info", "") if tif.is_imagej else tif.pages.first.description
     try:
         about = json.loads(said)
     except (TypeError, ValueError):
