@@ -51,7 +51,7 @@ def test_values_go_in_and_come_out_unchanged(qtbot):
 def test_every_row_has_label_tooltip_unit_and_range(qtbot):
     form = OptionsForm(Everything)
     row = form.row("count")
-    assert (row.label, row.min, row.max) == ("count (px)", 1, 9)
+    assert (row.label, row.min, row.max) == ("Count (px)", 1, 9)
     assert row.tooltip == "How many. [px]"
 
 

@@ -46,6 +46,8 @@ class Automatic(Container):
 
     def _on_box(self, automatic: bool) -> None:
         self.editor.enabled = not automatic
+        if not automatic:
+            self.editor.native.setFocus()
 
     @property
     def value(self) -> Any:
@@ -111,7 +113,7 @@ def _number(option: Option, about: dict[str, str]) -> Widget:
         high = _LARGEST_INT if option.max is None else math.floor(option.max)
         return SpinBox(min=low, max=min(high, _LARGEST_INT), step=int(option.step or 1),
                        value=min(max(low, 0), high), **about)  # fmt: skip
-    return NumberEdit(**{"label": option.label, **about}, value=option.min if option.min is not None else 0.0)
+    return NumberEdit(**{"label": option.label, **about})
 
 
 def _label(option: Option) -> str:

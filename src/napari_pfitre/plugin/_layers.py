@@ -124,15 +124,19 @@ def _length(metres: Sequence[float] | None, n: int) -> tuple[str, tuple[float, .
 
 
 def sweep_layer(stack: np.ndarray, centres: Sequence[float], scan: TomoScan, name: str) -> LayerData:
-    """One slice reconstructed for several rotation axes, (centre, y, x), on a slider of its own."""
-    unit, (_, column) = _length(scan.pixel_size, 2)
+    """One slice reconstructed for several rotation axes, (centre, y, x), on a slider of its own.
+
+    It is seen at every angle and height, as the projections beside it are.
+    """
+    unit, (row, column) = _length(scan.pixel_size, 2)
     step = float(centres[1] - centres[0]) if len(centres) > 1 else 1.0
+    height = scan.shape[1] * row
     return (
         stack[:, np.newaxis, np.newaxis],
         {
             "name": name,
-            "scale": (step, 1.0, column, column, column),
-            "translate": (float(centres[0]), 0.0, 0.0, 0.0, 0.0),
+            "scale": (step, 1000.0, height, column, column),
+            "translate": (float(centres[0]), float(np.rad2deg(scan.angles).mean()), (height - row) / 2, 0.0, 0.0),
             "units": ("pixel", "deg", unit, unit, unit),
             "axis_labels": ("centre", "angle", "z", "y", "x"),
             "contrast_limits": contrast_limits(stack),

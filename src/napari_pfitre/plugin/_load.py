@@ -57,11 +57,14 @@ class LoadWidget(Panel):
         self.fold = PushButton(text="", tooltip="Say what the file does not say itself, or says wrongly.")
         self.hints = OptionsForm(ReadHints, leave_out=("dataset",))
         self.question = Note()
+        self.answer = slim(ComboBox(label="Answer", choices=[("choose …", None)], tooltip="Answers that would do."))
         self.open = PushButton(text="Open", enabled=False, tooltip="Add the projections, or the volume, as a layer.")
         self.status = Note()
         slim(self.dataset)
-        self.fill(rows(self.file), self.holds, rows(self.dataset, self.rows, self.binning), self.fold, self.hints,
-                  self.question, self.open, self.status)  # fmt: skip
+        self.answers_row = rows(self.answer)
+        self.fill(rows(self.file), self.holds, rows(self.dataset, self.rows, self.binning), self.question,
+                  self.answers_row, self.fold, self.hints, self.open, self.status)  # fmt: skip
+        self._ask_for("", "")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PATIENCE)
@@ -69,6 +72,7 @@ class LoadWidget(Panel):
         self.file.changed.connect(self._on_file)
         self.dataset.changed.connect(lambda: self.look())
         self.hints.changed.connect(lambda: self._timer.start())
+        self.answer.changed.connect(self._on_answer)
         self.fold.clicked.connect(lambda: self._unfold(not self.hints.visible))
         self.open.clicked.connect(lambda: self.open_file())
 
@@ -96,8 +100,10 @@ class LoadWidget(Panel):
 
     def _on_file(self, *_: Any) -> None:
         self.report = None
-        with self.dataset.changed.blocked():
+        with self.dataset.changed.blocked(), self.hints.changed.blocked():
             self.dataset.choices = [("as found", None)]
+            self.hints.options = ReadHints()  # what was said of another file says nothing about this one
+        self._timer.stop()
         self.look()
 
     # -- looking into the file
@@ -134,16 +140,29 @@ class LoadWidget(Panel):
                 self.dataset.choices = [("as found", None), *((d.path, d.path) for d in report.datasets if d.path)]
                 self.dataset.value = chosen
         problem = None if report.usable else report.problem
-        self._ask_for(getattr(problem, "hint", ""), "" if problem is None else _sentence(problem))
+        text = "" if problem is None else str(problem)
+        self._ask_for(getattr(problem, "hint", ""), text, getattr(problem, "choices", ()))
 
-    def _ask_for(self, hint: str, text: str) -> None:
+    def _ask_for(self, hint: str, text: str, choices: tuple[str, ...] = ()) -> None:
         """Show a question, and put the cursor where its answer goes."""
-        self.question.say(f"<b>{html.escape(text)}</b>" if text else "")
+        self.question.say(f"<b>{_breakable(text)}</b>" if text else "")
+        with self.answer.changed.blocked():
+            self.answer.choices = [("choose …", None), *((choice, (hint, choice)) for choice in choices)]
+        self.answers_row.visible = bool(choices)
         if hint in self.hints.names:
             self._unfold(True)
             self.hints.row(hint).native.setFocus()
         elif hint == "dataset":
             self.dataset.native.setFocus()
+
+    def _on_answer(self, answer: tuple[str, str] | None) -> None:
+        if answer is None:
+            return
+        hint, value = answer
+        if hint == "dataset":
+            self.dataset.value = value
+        elif hint in self.hints.names:
+            self.hints.row(hint).value = value
 
     def _on_error(self, error: Exception) -> None:
         tell(error)
@@ -159,7 +178,7 @@ class LoadWidget(Panel):
     def ask(self, path: Path, question: QuestionError) -> None:
         """Show a file that cannot be opened before a question is answered; a file that was dropped ends here."""
         self.file.value = path
-        self._ask_for(question.hint, _sentence(question))
+        self._ask_for(question.hint, str(question), question.choices)
         show_warning(f"{question} (see the Load widget)")
 
     # -- opening it
@@ -177,11 +196,11 @@ class LoadWidget(Panel):
         except OptionError as error:
             show_warning(str(error))
             return
-        rows, by = self.rows.value.strip() or None, self.binning.value
+        kept, by = self.rows.value.strip() or None, self.binning.value
         if report.scan is None:
             work = lambda: volume_layers(read_volume(path))  # noqa: E731 (the alternative to the one below)
         else:
-            work = lambda: [scan_layer(part(loaded(read_scan(path, **answers), answers), rows, by))]  # noqa: E731
+            work = lambda: [scan_layer(part(loaded(read_scan(path, **answers), answers), kept, by))]  # noqa: E731
         self.open.enabled = False
         self.status.say("opening …")
         self.task = start_task(work, f"opening {path.name}",
@@ -201,17 +220,14 @@ def _values(form: OptionsForm) -> dict[str, Any]:
     return {name: form.row_value(name) for name in form.names}
 
 
-def _sentence(problem: Exception) -> str:
-    choices = getattr(problem, "choices", ())
-    return f"{problem}" + (f" (one of: {', '.join(choices)})" if choices else "")
-
-
 def as_html(report: FileReport) -> str:
     """The report as a narrow label shows it: names in bold, long values wrapped."""
     first, *rest = report.lines()
     lines = [f"<b>{_breakable(first)}</b>"]
     for text in rest:
         name, value = text[:14].strip(), text[14:]  # two columns for a terminal
+        if name in ("question", "problem"):
+            continue  # it stands by the form that answers it
         lines.append(f"<b>{_breakable(name)}</b>: {_breakable(value.strip())}" if value else _breakable(name))
     return "<br>".join(lines)
 

@@ -179,7 +179,7 @@ class ReconstructWidget(Panel):
         self.task = start_run(
             job, name,
             on_update=lambda update: self._on_update(live, pace, update),
-            on_volume=lambda volume: self._on_volume(live, pace, volume),
+            on_volume=lambda volume: self._on_volume(live, pace, scan.notices, volume),
             on_error=self._on_error,
             on_end=self._on_end,
         )  # fmt: skip
@@ -220,17 +220,10 @@ class ReconstructWidget(Panel):
             if self.stop.enabled:
                 self.status.say(pace.line(update.progress))
 
-    def _on_volume(self, live: LiveLayer, pace: Pace, volume: Volume) -> None:
+    def _on_volume(self, live: LiveLayer, pace: Pace, known: tuple[str, ...], volume: Volume) -> None:
         live.finish(volume)
         if self.alive:
-            figures = {} if volume.provenance is None else volume.provenance.figures
-            words = [
-                f"stopped early after {duration(pace.seconds)}"
-                if volume.partial
-                else f"done in {duration(pace.seconds)}"
-            ]
-            words += [f"{name} {value:.4g}" for name, value in figures.items()]
-            self.status.say(" · ".join(words))
+            self.status.say(summary(volume, pace.seconds, known))
 
     def _on_error(self, error: Exception) -> None:
         if self.alive:
@@ -289,3 +282,13 @@ class ReconstructWidget(Panel):
             return
         QApplication.clipboard().setText(text)
         show_info(f"{what} copied.")
+
+
+def summary(volume: Volume, seconds: float, known: tuple[str, ...]) -> str:
+    """How a run went, and what was noticed on the way that the user has not been told: the axis that was found, …"""
+    words = [f"{'stopped early' if volume.partial else 'done'} after {duration(seconds)}"]
+    notices: tuple[str, ...] = ()
+    if volume.provenance is not None:
+        words += [f"{name.replace('_', ' ')} {value:.4g}" for name, value in volume.provenance.figures.items()]
+        notices = tuple(notice for notice in volume.provenance.notices if notice not in known)
+    return "\n".join([" · ".join(words), *(f"Note: {notice}" for notice in notices)])
