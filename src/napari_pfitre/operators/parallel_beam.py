@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import scipy.fft
@@ -69,7 +71,6 @@ class ParallelBeam:
         self.weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=self.device)
         self.is_convolution = not truncated and (self.weights is None or self.weights.ndim == 1)
         self._measure_lines()
-        self._kernel_spectrum: torch.Tensor | None = None
         self._norm: float | None = None
 
     def __repr__(self) -> str:
@@ -94,13 +95,9 @@ class ParallelBeam:
         if not self.is_convolution:
             return self.adjoint(self.weigh(self(x)))
         slices = x.reshape(-1, *self.domain_shape)
-        if self.device.type == "cpu":  # one slice at a time stays in cache, worth a factor of two
-            out = torch.empty_like(slices)
-            for source, target in zip(slices, out, strict=True):
-                target.copy_(self._convolve(source))
-        else:
-            out = _in_batches(self._convolve, slices, len(slices))
-        return out.view(x.shape)
+        if self.device.type == "cpu":
+            return self._convolve_on_cores(slices).view(x.shape)
+        return _in_batches(self._convolve, slices, len(slices)).view(x.shape)
 
     def weigh(self, y: torch.Tensor) -> torch.Tensor:
         """W y."""
@@ -176,19 +173,41 @@ class ParallelBeam:
 
     def _convolve(self, x: torch.Tensor) -> torch.Tensor:
         """K ∗ x by zero-padded FFTs; the rows of zeros are never transformed."""
-        if self._kernel_spectrum is None:
-            self._kernel_spectrum = self._make_kernel_spectrum()
         (ny, nx), (py, px) = self.domain_shape, self._padded_shape
         spectrum = torch.fft.fft(torch.fft.rfft(x, n=px), n=py, dim=-2)
         spectrum *= self._kernel_spectrum
         return torch.fft.irfft(torch.fft.ifft(spectrum, dim=-2)[..., :ny, :], n=px)[..., :nx]
+
+    def _convolve_on_cores(self, x: torch.Tensor) -> torch.Tensor:
+        """The same slice by slice, each on one core and in its cache.
+
+        Threads meet once a stack, not at every FFT: four times faster than torch's own threads on a busy machine, and
+        no slower on a quiet one.
+        """
+        (ny, nx), (py, px) = self.domain_shape, self._padded_shape
+        kernel, out = self._kernel_spectrum.numpy(), torch.empty_like(x)
+
+        def some(source: torch.Tensor, target: torch.Tensor) -> None:
+            for image, result in zip(source.numpy(), target.numpy(), strict=True):
+                spectrum = scipy.fft.fft(scipy.fft.rfft(image, n=px), n=py, axis=0, overwrite_x=True)
+                spectrum *= kernel
+                result[:] = scipy.fft.irfft(scipy.fft.ifft(spectrum, axis=0, overwrite_x=True)[:ny], n=px)[:, :nx]
+
+        threads = min(torch.get_num_threads(), len(x))
+        if threads == 1:
+            some(x, out)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(some, x.tensor_split(threads), out.tensor_split(threads)))
+        return out
 
     @property
     def _padded_shape(self) -> tuple[int, int]:
         ny, nx = (scipy.fft.next_fast_len(2 * n - 1, real=True) for n in self.domain_shape)
         return ny, nx + nx % 2
 
-    def _make_kernel_spectrum(self) -> torch.Tensor:
+    @cached_property
+    def _kernel_spectrum(self) -> torch.Tensor:
         """The real FFT of K, (p_y, p_x/2 + 1), by one type-1 transform of the squared footprint."""
         import finufft
 
