@@ -72,7 +72,7 @@ def test_help_comes_at_once_and_loads_nothing_heavy():
 
 
 def test_every_public_name_resolves_and_is_listed():
-    assert sorted(napari_pfitre.__all__) == dir(napari_pfitre)
+    assert sorted(napari_pfitre.__all__) == dir(napari_pfitre) == sorted(["__version__", *napari_pfitre._HOMES])
     for name in napari_pfitre.__all__:
         assert getattr(napari_pfitre, name) is not None
 

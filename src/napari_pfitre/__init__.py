@@ -28,7 +28,20 @@ _HOMES = {
     "write_scan": "io",
     "write_volume": "io",
 }
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "RECIPES",
+    "PfitreError",
+    "Progress",
+    "Provenance",
+    "TomoScan",
+    "Volume",
+    "__version__",
+    "finish",
+    "read_scan",
+    "read_volume",
+    "write_scan",
+    "write_volume",
+]
 
 if TYPE_CHECKING:
     from .errors import PfitreError

@@ -1,4 +1,4 @@
-"""Every failure a user can cause or meet is one of these; each message says what was expected, what was found, what to do.
+"""Every failure a user can cause or meet is one of these; a message says what was expected, found, and what to do.
 
     PfitreError
     ├── FormatError             the file cannot be read as what it claims to be
