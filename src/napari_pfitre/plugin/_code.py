@@ -116,7 +116,8 @@ def as_command(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str
     words = ["napari-pfitre", "run", recipe.name, made.path, "-o", f"{scan.source.path.stem}-{recipe.name}.h5"]
     if device != "auto":
         words += ["--device", device]
-    for values in (options_set(options), preparation, made.hints):
+    # the axis named in preparing is a column of the file, as the hint to the reader is, and comes after it
+    for values in (options_set(options), {**made.hints, **preparation}):
         for name, value in values.items():
             words += _flag(name, value)
     return shlex.join(words)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FormatError, PfitreError, QuestionError
+from ..errors import FormatError, QuestionError
 from ..scans import Step
 from ._layers import LayerData, kept_scan, scan_layer, volume_layers, volume_of
 
@@ -46,7 +46,7 @@ def _kind(path: Path) -> str:
         with opened(path) as file:
             found = format_of(file)
             holds_volume = found.read is None and find_volume(file) is not None
-    except (PfitreError, OSError, RuntimeError, ValueError):  # h5py raises the last two for damaged headers
+    except Exception:  # whatever a damaged header makes h5py or tifffile raise: napari asks its other readers then
         return ""
     if found is FORMATS[-1]:  # only some dataset of three axes: the Load widget opens it, on request
         return ""

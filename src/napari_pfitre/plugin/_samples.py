@@ -13,10 +13,10 @@ def chip() -> list[LayerData]:
 
 
 def counts() -> list[LayerData]:
-    """Detector counts with flats, darks, rings and dead pixels: something for the Prepare widget."""
+    """Detector counts with flats, darks, rings, dead pixels and an axis to be found: something for the Prepare widget."""
     return _simulated(
         "foam counts", phantom="foam", size=128, slices=8, angles=91, missing=0.0, photons=20000.0, rings=0.02,
-        bad_pixels=0.001, centre_offset=3.5, centre_error=3.5,
+        bad_pixels=0.001, centre_offset=3.5,
     )  # fmt: skip
 
 
@@ -24,6 +24,8 @@ def _simulated(name: str, **options) -> list[LayerData]:
     from ..twin import SimulateOptions, simulate
 
     scan, truth = simulate(SimulateOptions(**options))
+    if scan.quantity == "counts":
+        scan = scan.replace(centre=None)  # as in most files of counts
     projections = scan_layer(scan.replace(name=name))
     layers = volume_layers(truth, f"{name} · truth")
     for _, about, _ in layers:
