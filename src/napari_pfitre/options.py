@@ -65,7 +65,9 @@ def _option(field: dataclasses.Field, hint: Any) -> Option:
     if get_origin(hint) is Literal:
         choices, hint = get_args(hint), str
     if hint not in (bool, int, float, str, Path):
-        raise TypeError(f"option {field.name!r} has type {hint!r}; a form and a flag can show bool, int, float, str, Path")
+        raise TypeError(
+            f"option {field.name!r} has type {hint!r}; a form and a flag can show bool, int, float, str, Path"
+        )
     label = extras.pop("label", field.name.replace("_", " "))
     return Option(field.name, hint, field.default, optional, choices, label, **extras)
 
@@ -85,14 +87,18 @@ def check(options: Any) -> None:
             raise OptionError(f"{owner}.{option.name} should be a {option.type.__name__}, not {value!r}")
         if option.choices and value not in option.choices:
             raise OptionError(f"{owner}.{option.name} is {value!r}; choose one of {', '.join(option.choices)}")
-        too_small = option.min is not None and value < option.min
-        too_large = option.max is not None and value > option.max
-        if too_small or too_large or (option.type is float and value != value):
+        if _outside(option, value):
             low = "" if option.min is None else f"at least {option.min:g}"
             high = "" if option.max is None else f"at most {option.max:g}"
             raise OptionError(
                 f"{owner}.{option.name} is {value!r}; it should be {' and '.join(filter(None, (low, high)))}"
             )
+
+
+def _outside(option: Option, value: Any) -> bool:
+    too_small = option.min is not None and value < option.min
+    too_large = option.max is not None and value > option.max
+    return too_small or too_large or (option.type is float and value != value)
 
 
 def as_dict(options: Any) -> dict[str, Any]:

@@ -127,7 +127,8 @@ class TomoScan:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(angles, rows, columns)"""
-        return tuple(int(n) for n in self.projections.shape)
+        n_angles, n_rows, n_columns = self.projections.shape
+        return int(n_angles), int(n_rows), int(n_columns)
 
     @property
     def middle(self) -> float:
