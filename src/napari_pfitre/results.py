@@ -42,7 +42,7 @@ class Provenance:
 
     recipe: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    source: Mapping[str, Any] = field(default_factory=dict)  #: path, dataset, format, size in bytes, modified (ISO 8601)
+    source: Mapping[str, Any] = field(default_factory=dict)  #: path, dataset, format, bytes, modified (ISO 8601)
     shape: tuple[int, ...] = ()  #: (angles, rows, columns) of the data as reconstructed
     angles_deg: tuple[float, ...] = ()
     centre: float | None = None
