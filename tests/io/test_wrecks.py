@@ -392,3 +392,22 @@ def test_a_dangling_image_key_group_does_not_hide_the_good_one(tmp_path):
     scan = read_scan(path)
     assert scan.shape == (20, 4, 6)
     assert any("/other/instrument/cam" in notice for notice in scan.notices)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_damage_anywhere_gives_a_sentence_or_a_scan(exchange, seed):
+    path = exchange(chunks=(1, 4, 6), compression="gzip")
+    rng = np.random.default_rng(seed)
+    data = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    start = int(rng.integers(0, data.size - 64))
+    data[start : start + int(rng.integers(1, 64))] = 0xA5
+    path.write_bytes(data.tobytes())
+    report = inspect_file(path)
+    assert report.lines()
+    if report.scan is None:
+        assert isinstance(report.problem, PfitreError)
+        return
+    try:
+        assert report.scan.projections[:].shape == report.scan.shape
+    except FormatError as error:
+        assert "scan.h5" in str(error)  # noqa: PT017  either outcome is right

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .angles import Angles
-from .hdf5 import children
+from .hdf5 import children, names
 from .hints import ReadHints
 from .parts import Parts
 from .stacks import Hdf5FrameSet
@@ -30,12 +30,11 @@ def _group(file: h5py.File) -> h5py.Group | None:
     """The group of frames: the only top group, or the only group in it."""
     group: h5py.Group = file["/"]
     for _ in range(2):
-        inner = [thing for _, thing in children(group)] if len(group) == 1 else []
+        inner = [thing for _, thing in children(group)] if len(names(group)) == 1 else []
         if not inner or not isinstance(inner[0], h5py.Group):
             return None
         group = inner[0]
-        names = iter(group)
-        if any(_FRAME.search(name) for name, _ in zip(names, range(20), strict=False)):
+        if any(_FRAME.search(name) for name in names(group)[:20]):
             return group
     return None
 
@@ -45,7 +44,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     group = _group(file)
     assert group is not None  # `detect` saw it
     found: dict[str, list[tuple[int, int, str]]] = {"": [], "bak": [], "drk": []}
-    for name in group:
+    for name in names(group):
         if match := _FRAME.search(name):
             found[match[1] or ""].append((int(match[3]), int(match[2]), f"{group.name}/{name}"))
     stacks = {kind: sorted(items) for kind, items in found.items()}

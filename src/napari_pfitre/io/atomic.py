@@ -55,9 +55,9 @@ def _refuse_if_used(path: Path) -> None:
     try:
         with h5py.File(path, "r+"):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         said = str(error)
-        if isinstance(error, BlockingIOError) or "lock" in said or "already open" in said:
+        if isinstance(error, BlockingIOError) or "unable to lock" in said or "already open" in said:
             raise FormatError(f"{path.name} is in use by another program; close it there or write elsewhere") from None
         # a damaged or read-only file is nobody's; whether it may be replaced, the folder's permissions decide
 

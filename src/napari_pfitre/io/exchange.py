@@ -88,7 +88,7 @@ def _angles(file: h5py.File, path: Path, notices: list[str]) -> Angles | None:
             return Angles(np.ravel(theta[:]).astype(float), unit, f"{theta.name} in {path.name}")
     data = find(file, "exchange/data")
     start, step, planned, extent = (
-        number(find(file, f"{_ROTATION}/{name}"))[0] if find(file, f"{_ROTATION}/{name}") is not None else None
+        number(find(file, f"{_ROTATION}/{name}"))[0]
         for name in ("rotation_start", "rotation_step", "num_angles", "range")
     )
     count = data.shape[0] if isinstance(data, h5py.Dataset) else 0

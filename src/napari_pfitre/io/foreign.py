@@ -8,7 +8,7 @@ from collections.abc import Callable
 import h5py
 
 from .exchange import is_reconstruction
-from .hdf5 import children, find
+from .hdf5 import children, find, names
 from .values import attribute, text
 
 __all__ = ["FOREIGN", "is_volume", "metadata_only"]
@@ -21,7 +21,7 @@ def _has(*names: str):
 def _bliss(file: h5py.File) -> bool:
     return any(
         re.fullmatch(r"(.*_)?\d+\.\d+", name) and find(file, f"{name}/measurement") is not None
-        for name in list(file)[:200]
+        for name in names(file)[:200]
     )
 
 

@@ -55,7 +55,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
                 "were binned"
             )
         notices += [sentence] if sentence else []
-    identifier = number(find(file, "scan_id"))[0] if find(file, "scan_id") is not None else None
+    identifier = number(find(file, "scan_id"))[0]
     parts.name = f"scan {identifier:.0f}" if identifier is not None else path.stem
     parts.metadata = {
         key: text(find(file, key))

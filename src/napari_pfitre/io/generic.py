@@ -10,7 +10,7 @@ from ..errors import FormatError, QuestionError
 from .angles import Angles, parse_angles
 from .extras import images
 from .foreign import metadata_only
-from .hdf5 import find, wanted
+from .hdf5 import find, names, wanted
 from .hints import ReadHints
 from .parts import Parts
 from .stacks import open_stack
@@ -80,7 +80,7 @@ def _lost_links(file: h5py.File) -> list[str]:
     lost: list[str] = []
 
     def search(group: h5py.Group, depth: int) -> None:
-        for name in group:
+        for name in names(group):
             if len(lost) >= 20:
                 return
             try:

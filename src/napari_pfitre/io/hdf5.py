@@ -18,7 +18,7 @@ import hdf5plugin  # noqa: F401  registers its filters: bitshuffle, blosc, lz4, 
 from ..errors import FormatError
 from .sniff import identify
 
-__all__ = ["beside", "children", "compression", "find", "missing_filters", "opened", "require", "wanted"]
+__all__ = ["beside", "children", "compression", "find", "missing_filters", "names", "opened", "require", "wanted"]
 
 _FILTERS = {
     1: "deflate",
@@ -48,11 +48,25 @@ def opened(path: Path, notices: list[str] | None = None) -> Iterator[h5py.File]:
     FormatError
         When it cannot be opened; the sentence says why and what to do.
     """
-    file, notice = _open(Path(path))
+    path = Path(path)
+    file, notice = _open(path)
     if notice and notices is not None:
         notices.append(notice)
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except (OSError, RuntimeError, KeyError, ValueError, OverflowError, TypeError) as error:
+        if not _from_h5py(error):
+            raise
+        raise FormatError(f"{path.name} is damaged ({_last_reason(str(error))}); copy it again") from error
+
+
+def _from_h5py(error: BaseException) -> bool:
+    """Whether HDF5 itself gave up, on metadata that make no sense; anything else is a mistake of ours and stays one."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "h5py" in trace.tb_frame.f_code.co_filename
 
 
 def _open(path: Path) -> tuple[h5py.File, str]:
@@ -60,7 +74,7 @@ def _open(path: Path) -> tuple[h5py.File, str]:
         return h5py.File(path, "r"), ""
     except FileNotFoundError:
         raise FormatError(f"{path} does not exist any more; check the path (is the drive mounted?)") from None
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         first = error
     said = str(first)
     if found := re.search(r"truncated file: eof = (\d+).*?stored_eof = (\d+)", said):
@@ -70,13 +84,13 @@ def _open(path: Path) -> tuple[h5py.File, str]:
         ) from None
     if identify(path) != "hdf5":
         raise FormatError(f"{path.name} is a TIFF file, not HDF5; open it as it is or name another file") from None
-    locked = isinstance(first, BlockingIOError) or "lock" in said
+    locked = isinstance(first, BlockingIOError) or "unable to lock" in said or "locking flag" in said
     if locked or "already open for write" in said or "consistency flags" in said:
         attempts = ({"swmr": True}, {"locking": False})
         for options in attempts[::-1] if locked else attempts:
             try:
                 file = h5py.File(path, "r", **options)
-            except (OSError, ValueError):
+            except (OSError, RuntimeError, ValueError):
                 continue
             if locked:
                 return (
@@ -104,9 +118,10 @@ def find(group: h5py.Group, name: str | None) -> h5py.Dataset | h5py.Group | Non
     if not name:
         return None
     try:
-        return group.get(name)
+        thing = group.get(name)
     except (KeyError, OSError, RuntimeError, ValueError):
         return None
+    return thing if isinstance(thing, h5py.Dataset | h5py.Group) else None  # a named type is neither
 
 
 def require(group: h5py.Group, name: str) -> h5py.Dataset:
@@ -177,12 +192,16 @@ def beside(master: Path, name: str) -> Path | None:
 
 def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | h5py.Group | None]]:
     """Names and what they lead to; None for a link that leads nowhere. Loops and damage harm one name only."""
-    try:
-        names = list(group)
-    except (RuntimeError, OSError):
-        return
-    for name in names:
+    for name in names(group):
         yield name, find(group, name)
+
+
+def names(group: h5py.Group) -> list[str]:
+    """The members of a group that have a readable name; none when the group is damaged."""
+    try:
+        return [name for name in group if isinstance(name, str)]
+    except (RuntimeError, OSError, ValueError):
+        return []
 
 
 def filters(dataset: h5py.Dataset) -> list[tuple[int, str]]:

@@ -47,7 +47,7 @@ def text(value: Any) -> str:
         if value.shape is None or value.size == 0:
             return ""
         value = value[()] if value.shape == () else value[(0,) * value.ndim]
-    if value is None or isinstance(value, h5py.Empty):
+    if value is None or isinstance(value, h5py.Empty | h5py.Group):
         return ""
     if isinstance(value, np.ndarray | list | tuple):
         flat = np.ravel(np.asarray(value, dtype=object))
@@ -77,6 +77,8 @@ def number(value: Any) -> tuple[float | None, str]:
         if value.shape is None or value.size == 0 or value.size > 64 or value.dtype.kind not in "biufSOU":
             return None, ""
         value = value[()]
+    if value is None or isinstance(value, h5py.Group):
+        return None, ""
     flat = np.ravel(np.asarray(value))
     if flat.size == 0:
         return None, ""
