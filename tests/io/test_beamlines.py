@@ -232,3 +232,26 @@ def test_a_mapping_stack_whose_axes_attribute_lies_follows_the_shapes(tmp_path):
         path, dataset="entry1/stxm_entry/data/data", angles="::entry1/stxm_entry/data/theta", quantity="line integrals"
     )
     np.testing.assert_allclose(np.rad2deg(scan.angles), degrees)
+
+
+def test_frames_in_another_file_are_offered_by_their_path_here(tmp_path, undeclared):
+    master = tmp_path / "master.h5"
+    with h5py.File(master, "w") as file:
+        file["scan/frames"] = h5py.ExternalLink("anything.h5", "/run/camera")
+        file["scan/all"] = h5py.ExternalLink("anything.h5", "/run")
+    with pytest.raises(QuestionError) as caught:
+        read_scan(master)
+    assert set(caught.value.choices) == {"/scan/frames", "/scan/all/camera", "/scan/all/preview"}
+    for choice in ("/scan/frames", "scan/all/camera"):
+        scan = read_scan(master, dataset=choice, angles="::/scan/all/stage")
+        np.testing.assert_array_equal(scan.projections[:], COUNTS)
+        assert inspect_file(master, dataset=choice, angles="0:180").lines()[2].startswith("  stored")
+
+
+def test_flats_that_would_read_as_zeros_are_refused(tmp_path, undeclared):
+    layout = h5py.VirtualLayout((2, 4, 6), np.uint16)
+    layout[:] = h5py.VirtualSource("gone.h5", "data", shape=(2, 4, 6))
+    with h5py.File(tmp_path / "flats.h5", "w") as file:
+        file.create_virtual_dataset("data", layout)
+    with pytest.raises(FormatError, match=r"gone\.h5 is not there"):
+        read_scan(undeclared, dataset="/run/camera", angles="0:180", flats="flats.h5::/data")

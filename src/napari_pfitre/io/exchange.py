@@ -58,7 +58,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     frames, present = open_stack(file, dataset, hints, notices, n_angles=n_angles)
     parts = Parts(NAME, path, dataset, frames, _axes(axes_text), angles, present=present, notices=notices)
     parts.name = text(find(file, "measurement/sample/name")) or path.stem
-    _flats(file, path, parts, hints)
+    _flats(file, parts)
     _geometry(file, parts)
     _own(file, parts)
     return parts
@@ -106,14 +106,14 @@ def _angles(file: h5py.File, path: Path, notices: list[str]) -> Angles | None:
     return None
 
 
-def _flats(file: h5py.File, path: Path, parts: Parts, hints: ReadHints) -> None:
+def _flats(file: h5py.File, parts: Parts) -> None:
     """Flats and darks, before and after; their positions when that is known."""
     count = parts.stored.shape[0]
     flats: list[tuple[LazyFrames, int | None]] = []
     for name, position in (("data_white_pre", 0), ("data_white", None), ("bright", None), ("data_white_post", count)):
-        if (stack := _frames(file, path, name, parts)) is not None:
+        if (stack := _frames(file, name, parts)) is not None:
             flats.append((stack, position))
-    darks = [stack for name in ("data_dark", "dark") if (stack := _frames(file, path, name, parts)) is not None]
+    darks = [stack for name in ("data_dark", "dark") if (stack := _frames(file, name, parts)) is not None]
     if flats:
         parts.flats = flats[0][0] if len(flats) == 1 else Joined([stack for stack, _ in flats])
         if all(position is not None for _, position in flats):
@@ -128,11 +128,11 @@ def _flats(file: h5py.File, path: Path, parts: Parts, hints: ReadHints) -> None:
         parts.notices.append(f"there are no darks, but the file states their value: {value:g} in every pixel")
 
 
-def _frames(file: h5py.File, path: Path, name: str, parts: Parts) -> LazyFrames | None:
+def _frames(file: h5py.File, name: str, parts: Parts) -> LazyFrames | None:
     stored = find(file, f"exchange/{name}")
     if not isinstance(stored, h5py.Dataset) or stored.shape is None or stored.size == 0 or stored.ndim not in (2, 3):
         return None
-    stack: LazyFrames = frame_or_stack(path, stored)
+    stack: LazyFrames = frame_or_stack(file, f"/exchange/{name}")
     wanted = _frame_shape(parts)
     if tuple(stack.shape[1:]) != wanted and (stack.shape[0], stack.shape[2]) == wanted:
         stack = Transposed(stack, (1, 0, 2))  # a stack of sinograms, like the projections beside it

@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
 from ..errors import FormatError, QuestionError, ScanError
 from ..frames import LazyFrames
 from .hdf5 import children, opened, require
-from .presence import check
+from .presence import check, present
 from .sniff import identify
 from .stacks import Hdf5Frames
 from .tiff_frames import TiffFrames
 
-__all__ = ["calibration_frames", "frame_or_stack", "images"]
+__all__ = ["Image", "calibration_frames", "frame_or_stack", "images"]
 
 
-def frame_or_stack(path: Path, dataset: h5py.Dataset) -> Hdf5Frames:
-    """A dataset of one frame, or of several, as a stack."""
+class Image(NamedTuple):
+    """A dataset that could be frames, and the path to it from this file; its own name may be one in another file."""
+
+    path: str
+    dataset: h5py.Dataset
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.dataset.shape)
+
+
+def frame_or_stack(file: h5py.File, name: str) -> Hdf5Frames:
+    """A dataset of one frame, or of several, as a stack.
+
+    Raises
+    ------
+    FormatError
+        When it cannot be read, or would read as zeros because its sources are missing.
+    """
+    dataset = require(file, name)
     check(dataset)
-    return Hdf5Frames(path, dataset.name, new_axis=0)
+    _, trouble = present(dataset, 0)
+    if trouble:
+        raise FormatError(trouble)
+    return Hdf5Frames(Path(file.filename), name, new_axis=0)
 
 
-def images(file: h5py.File, most: int = 500) -> list[h5py.Dataset]:
+def images(file: h5py.File, most: int = 500) -> list[Image]:
     """The numeric datasets of two axes and more, wherever links lead; at most `most`, groups visited once."""
-    found: list[h5py.Dataset] = []
+    found: list[Image] = []
     seen: set = set()
-    queue: list[tuple[h5py.Group, int]] = [(file["/"], 0)]
+    queue: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
     while queue and len(found) < most and len(seen) < 5000:
-        group, depth = queue.pop(0)
-        mark = h5py.h5o.get_info(group.id)
-        if (mark.fileno, mark.addr) in seen:
+        path, group, depth = queue.pop(0)
+        if _identity(group) in seen:
             continue
-        seen.add((mark.fileno, mark.addr))
-        for _name, thing in children(group):
+        seen.add(_identity(group))
+        for name, thing in children(group):
             if isinstance(thing, h5py.Group):
                 if depth < 8:
-                    queue.append((thing, depth + 1))
+                    queue.append((f"{path}/{name}", thing, depth + 1))
             elif thing is not None and thing.shape is not None and thing.ndim >= 2 and thing.dtype.kind in "biufcV":
-                found.append(thing)
+                found.append(Image(f"{path}/{name}", thing))
     return found
 
 
@@ -63,27 +84,23 @@ def calibration_frames(hint: str, source: Path, what: str, shape: tuple[int, int
         return TiffFrames(path)
     with opened(path) as file:
         if dataset:
-            return frame_or_stack(path, require(file, dataset))
-        fitting = [image for image in images(file) if tuple(image.shape[-2:]) == shape and image.ndim <= 3]
+            return frame_or_stack(file, dataset)
+        fitting = [image for image in images(file) if image.shape[-2:] == shape and len(image.shape) <= 3]
         if not fitting:
             raise ScanError(
                 f"{path.name} holds no frames of {shape[0]} rows × {shape[1]} columns; pass {what}=FILE::/dataset"
             )
-        if len({_identity(image) for image in fitting}) > 1:
-            names = tuple(f"{hint}::{image.name}" for image in fitting)
+        if len({_identity(image.dataset) for image in fitting}) > 1:
+            names = tuple(f"{hint}::{image.path}" for image in fitting)
             raise QuestionError(
                 f"{path.name} holds {len(fitting)} datasets that could be the {what}; pass {what}= as one of "
                 f"{', '.join(names[:6])}",
                 hint=what,
                 choices=names,
             )
-        if fitting[0].dtype.kind not in "biuf":
-            raise FormatError(
-                f"{fitting[0].name} in {path.name} holds {fitting[0].dtype}, not numbers; pass {what}=FILE::/dataset"
-            )
-        return frame_or_stack(path, fitting[0])
+        return frame_or_stack(file, fitting[0].path)
 
 
-def _identity(dataset: h5py.Dataset) -> tuple:
-    info = h5py.h5o.get_info(dataset.id)
+def _identity(thing: h5py.Dataset | h5py.Group) -> tuple:
+    info = h5py.h5o.get_info(thing.id)
     return info.fileno, info.addr

@@ -77,5 +77,5 @@ def _frames(file: h5py.File, path: Path, name: str, notices: list[str]):
             )
         if candidate != name:
             notices.append(f"{name} is not in the file; its average {candidate} was taken")
-        return frame_or_stack(path, stored)
+        return frame_or_stack(file, candidate)
     return None

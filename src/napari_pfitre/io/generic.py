@@ -8,7 +8,7 @@ import h5py
 
 from ..errors import FormatError, QuestionError
 from .angles import Angles, parse_angles
-from .extras import images
+from .extras import Image, images
 from .foreign import metadata_only
 from .hdf5 import find, names, wanted
 from .hints import ReadHints
@@ -21,11 +21,14 @@ __all__ = ["candidates", "read"]
 NAME = "HDF5"
 
 
-def candidates(file: h5py.File) -> list[h5py.Dataset]:
+def candidates(file: h5py.File) -> list[Image]:
     """Datasets that could be projections, what the file itself points at first, then larger before smaller."""
-    found = [image for image in images(file) if image.dtype.kind in "biuf" and image.ndim >= 3 and min(image.shape) > 0]
+    found = [image for image in images(file) if image.dataset.dtype.kind in "biuf" and len(image.shape) >= 3]
     signal = _default_signal(file)
-    return sorted(found, key=lambda image: (signal is None or image != signal, -image.size))
+    return sorted(
+        (image for image in found if min(image.shape) > 0),
+        key=lambda image: (signal is None or image.dataset != signal, -image.dataset.size),
+    )
 
 
 def _default_signal(file: h5py.File) -> h5py.Dataset | None:
@@ -60,12 +63,12 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
 def _question(file: h5py.File, path: Path) -> FormatError | QuestionError:
     found = candidates(file)
     if found:
-        listed = ", ".join(f"{image.name} {tuple(image.shape)}" for image in found[:6])
+        listed = ", ".join(f"{image.path} {image.shape}" for image in found[:6])
         more = f" and {len(found) - 6} more" if len(found) > 6 else ""
         return QuestionError(
             f"{path.name} has no layout that is known here; pass dataset= and angles= (candidates: {listed}{more})",
             hint="dataset",
-            choices=tuple(image.name for image in found[:50]),
+            choices=tuple(image.path for image in found[:50]),
         )
     for name in _lost_links(file):
         return FormatError(f"{path.name} holds no images itself: {wanted(file, name)}")

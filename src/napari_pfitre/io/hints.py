@@ -100,6 +100,8 @@ class ReadHints:
                 # repr of a float reads back as the same float: nothing is lost, and hints stay plain text
                 numbers = np.ravel(np.asarray(value))
                 object.__setattr__(self, field.name, ",".join(repr(n.item()) for n in numbers))
+        if self.dataset is not None:
+            object.__setattr__(self, "dataset", "/" + self.dataset.strip("/"))
         check(self)
         self.stored_axes()
         self.excluded()

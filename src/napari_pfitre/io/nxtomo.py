@@ -35,7 +35,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     """The measurement in an NXtomo file, or the one that ``entry=`` names."""
     place = choose(file, hints, notices)
     dataset = hints.dataset or place.data
-    angles = _angles(place, path)
+    angles = _angles(place)
     frames, present = open_stack(file, dataset, hints, notices, n_angles=None if angles is None else angles.count)
     parts = Parts(NAME, path, dataset, frames, ("angle", "row", "column"), angles, present=present, notices=notices)
     parts.keys = _keys(place, frames.shape[0], notices)
@@ -45,8 +45,8 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
         parts.angles = replace(angles, values=values[: frames.shape[0]]) if stopped else angles
     if place.key is None:
         notices.append(f"{place.label} has no image key; every frame is taken for a projection")
-        parts.flats = _beside(place, path, "flatfield")
-        parts.darks = _beside(place, path, "darkfield")
+        parts.flats = _beside(place, "flatfield")
+        parts.darks = _beside(place, "darkfield")
     elif not np.any(parts.keys == 1):
         _reduced_beside(path, notices)
     _geometry(place, parts)
@@ -58,11 +58,15 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     return parts
 
 
-def _angles(place: Place, path: Path) -> Angles | None:
+def _angles(place: Place) -> Angles | None:
     if place.angles is None:
         return None
     unit = angle_unit(attribute(place.angles, "units", "unit"))
-    return Angles(np.ravel(place.angles[()]).astype(float), unit, f"{place.angles.name} in {path.name}")
+    return Angles(
+        np.ravel(place.angles[()]).astype(float),
+        unit,
+        f"{place.angles.name} in {Path(place.angles.file.filename).name}",
+    )
 
 
 def _keys(place: Place, count: int, notices: list[str]) -> np.ndarray | None:
@@ -91,9 +95,11 @@ def _keys(place: Place, count: int, notices: list[str]) -> np.ndarray | None:
     return keys
 
 
-def _beside(place: Place, path: Path, name: str):
+def _beside(place: Place, name: str):
     stored = find(place.detector, name) if place.detector is not None else None
-    return frame_or_stack(path, stored) if isinstance(stored, h5py.Dataset) else None
+    if place.detector is None or not isinstance(stored, h5py.Dataset):
+        return None
+    return frame_or_stack(place.root.file, f"{place.detector.name}/{name}")
 
 
 def _reduced_beside(path: Path, notices: list[str]) -> None:

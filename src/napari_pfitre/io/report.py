@@ -187,9 +187,9 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
         else:
             with opened(path) as file:
                 format_name = format_of(file).name
-                datasets = tuple(_info(image) for image in images(file))
+                datasets = tuple(_info(image.dataset, image.path) for image in images(file))
                 found = find_volume(file) if format_of(file).read is None else None
-                volume = _info(found) if found is not None else None
+                volume = _info(found, found.name) if found is not None else None
         if volume is None:
             parts = read_parts(path, given, notices)
             format_name = parts.format
@@ -200,11 +200,11 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
     return FileReport(path, format_name, size, datasets, scan, volume, problem, tuple(dict.fromkeys(notices)))
 
 
-def _info(image: h5py.Dataset) -> DatasetInfo:
+def _info(image: h5py.Dataset, path: str) -> DatasetInfo:
     lost = missing_filters(image)
     stored = 0 if image.is_virtual else image.id.get_storage_size()
     note = "virtual" if image.is_virtual else "" if stored or image.external else "nothing written"
     note = "its filter is missing here" if lost else note
     return DatasetInfo(
-        image.name, tuple(image.shape), str(image.dtype), image.nbytes, stored, compression(image), image.chunks, note
+        path, tuple(image.shape), str(image.dtype), image.nbytes, stored, compression(image), image.chunks, note
     )
