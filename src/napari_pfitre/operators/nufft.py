@@ -4,7 +4,8 @@
     c = plan.adjoint(lines)      c[b, k] = Σ_m lines[b, m] exp(+i k·ω_m)          (type 1)
 
 On the CPU this is FINUFFT (Barnett, Magland & af Klinteberg, SIAM J. Sci. Comput. 41 (2019) C479). With its grid
-oversampled 1.25 times instead of twice, and several images at a time, it was six times faster here than as it comes.
+oversampled 1.25 times instead of twice, and several images at a time, it is several times faster than as it comes
+(benchmarks/nufft.py).
 On other devices the same is done in torch: an oversampled FFT and a sparse interpolation matrix with FINUFFT's kernel,
 exp(β(√(1 − z²) − 1)).
 """
@@ -22,7 +23,7 @@ import torch
 __all__ = ["FinufftPlan", "GridPlan", "plan"]
 
 FINEST_LEAN = 5e-5  #: float32 on the leaner grid goes no further
-IMAGES_AT_ONCE = 4  #: what stays in cache for 512² images; measured in benchmarks/
+IMAGES_AT_ONCE = 4  #: pairs of slices transformed together; see benchmarks/nufft.py
 
 
 def plan(omega: np.ndarray, shape: tuple[int, int], device: torch.device, tolerance: float) -> FinufftPlan | GridPlan:
@@ -35,11 +36,8 @@ class FinufftPlan:
     """FINUFFT on the CPU, with as many threads as torch uses."""
 
     def __init__(self, omega, shape, device, tolerance):
-        self.omega, self.shape, self.tolerance = (
-            np.ascontiguousarray(omega.T, dtype=np.float32),
-            shape,
-            tolerance,
-        )
+        self.omega = np.ascontiguousarray(omega.T, dtype=np.float32)
+        self.shape, self.tolerance = shape, tolerance
         self._plans: dict[tuple[int, int, int], finufft.Plan] = {}
 
     def forward(self, c: torch.Tensor) -> torch.Tensor:
@@ -61,9 +59,10 @@ class FinufftPlan:
     def _plan(self, kind: int, n_images: int) -> finufft.Plan:
         key = kind, n_images, torch.get_num_threads()
         if key not in self._plans:
+            lean = self.tolerance >= FINEST_LEAN
             made = finufft.Plan(
                 kind, self.shape, n_trans=n_images, eps=self.tolerance, isign=-1 if kind == 2 else 1,
-                dtype="complex64", nthreads=torch.get_num_threads(), upsampfac=1.25 if self.tolerance >= FINEST_LEAN else 2.0,
+                dtype="complex64", nthreads=torch.get_num_threads(), upsampfac=1.25 if lean else 2.0,
             )  # fmt: skip
             made.setpts(*self.omega)
             self._plans[key] = made
