@@ -224,3 +224,46 @@ def test_reconstructions_of_others_are_read(tmp_path, layout):
 def test_a_scan_is_no_volume(exchange):
     with pytest.raises(FormatError, match="no reconstructed volume"):
         read_volume(exchange())
+
+
+def test_the_report_of_a_volume_tells_its_history(tmp_path):
+    for name in ("result.h5", "result.tif"):
+        (path,) = write_volume(volume(), tmp_path / name)
+        text = "\n".join(inspect_file(path).lines())
+        assert "voxel size   700 nm × 333.33 nm × 650 nm (z, y, x)" in text
+        assert "fista-tv from scan.h5 on 2024-05-01T12:00:00+02:00, stopped early" in text
+
+
+def test_a_volume_whose_parts_are_missing_is_refused(tmp_path):
+    layout = h5py.VirtualLayout(DATA.shape, np.float32)
+    layout[:] = h5py.VirtualSource("rec_parts/p0000.h5", "data", shape=DATA.shape)
+    with h5py.File(tmp_path / "rec.h5", "w") as file:
+        file.create_virtual_dataset("exchange/data", layout)
+        file["exchange/data"].attrs["axes"] = "z:y:x"
+    with pytest.raises(FormatError, match=r"rec_parts/p0000\.h5 is not there"):
+        read_volume(tmp_path / "rec.h5")
+    assert not inspect_file(tmp_path / "rec.h5").usable
+
+
+def test_big_stacks_are_bigtiff_and_keep_everything(tmp_path, monkeypatch):
+    from napari_pfitre.io import volume_tiff
+
+    monkeypatch.setattr(volume_tiff, "_IMAGEJ_LIMIT", 0)
+    (path,) = write_volume(volume(), tmp_path / "result.tif")
+    with tifffile.TiffFile(path) as tif:
+        assert tif.is_bigtiff
+    back = read_volume(path)
+    assert back.data.tobytes() == DATA.tobytes()
+    assert (back.voxel_size, back.name) == (VOXEL, "Größe µ")
+    assert back.provenance.to_json() == PROVENANCE.to_json()
+
+
+def test_a_stack_of_imagej_has_its_voxel_size(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "fiji.tif",
+        DATA,
+        imagej=True,
+        resolution=(2, 2),
+        metadata={"unit": "um", "spacing": 1.5, "axes": "ZYX"},
+    )
+    assert read_volume(tmp_path / "fiji.tif").voxel_size == pytest.approx((1.5e-6, 0.5e-6, 0.5e-6))

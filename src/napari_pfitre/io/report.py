@@ -23,7 +23,7 @@ from .reading import format_of, read_parts
 from .sniff import identify
 from .tiff import NAME as TIFF
 from .tiff_frames import TiffFrames
-from .volume_hdf5 import find_volume
+from .volume_hdf5 import Facts, facts, find_volume
 
 __all__ = ["DatasetInfo", "FileReport", "inspect_file"]
 
@@ -60,6 +60,7 @@ class FileReport:
     datasets: tuple[DatasetInfo, ...] = ()
     scan: TomoScan | None = None
     volume: DatasetInfo | None = None  #: the reconstructed volume that `read_volume` would read
+    facts: Facts | None = None  #: what the file says about that volume
     problem: PfitreError | None = None  #: why there is no scan: an error, or a QuestionError with its hint
     notices: tuple[str, ...] = field(default=())
 
@@ -81,6 +82,7 @@ class FileReport:
         elif self.volume is not None:
             out += [_row("volume", f"{' × '.join(str(n) for n in self.volume.shape)} (z, y, x), {self.volume.dtype}")]
             out += [_row("stored in", str(self.volume))] if self.volume.path else []
+            out += _volume_lines(self.facts) if self.facts is not None else []
         for notice in self.notices:
             out.append(_row("note", notice))
         if self.problem is not None and not self.usable:
@@ -149,6 +151,20 @@ def _scan_lines(scan: TomoScan, stored: DatasetInfo | None) -> list[str]:
     return out
 
 
+def _volume_lines(about: Facts) -> list[str]:
+    voxel = (
+        "unknown"
+        if about.voxel_size is None
+        else " × ".join(_length_text(size) for size in about.voxel_size) + " (z, y, x)"
+    )
+    out = [_row("name", about.name), _row("voxel size", voxel), _row("values in", about.unit)]
+    if (made := about.provenance) is not None:
+        when = f" on {made.started}" if made.started else ""
+        source = f" from {Path(str(made.source['path'])).name}" if made.source.get("path") else ""
+        out.append(_row("made by", f"{made.recipe}{source}{when}{', stopped early' if made.partial else ''}"))
+    return out
+
+
 def _values(scan: TomoScan) -> str:
     try:
         values = look(scan.projections)
@@ -173,6 +189,7 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
     format_name = "unknown"
     datasets: tuple[DatasetInfo, ...] = ()
     volume: DatasetInfo | None = None
+    about: Facts | None = None
     scan: TomoScan | None = None
     problem: PfitreError | None = None
     size = path.stat().st_size if path.is_file() else 0
@@ -183,13 +200,14 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
             info = DatasetInfo("", tuple(frames.shape), str(frames.dtype), frames.nbytes, size)
             datasets = (info,)
             if volume_tiff.is_volume(path):
-                format_name, volume = "a reconstructed volume (TIFF)", info
+                format_name, about, volume = "a reconstructed volume (TIFF)", volume_tiff.facts(path), info
         else:
             with opened(path) as file:
                 format_name = format_of(file).name
                 datasets = tuple(_info(image.dataset, image.path) for image in images(file))
                 found = find_volume(file) if format_of(file).read is None else None
-                volume = _info(found, found.name) if found is not None else None
+                if found is not None:
+                    about, volume = facts(file, found), _info(found, found.name)
         if volume is None:
             parts = read_parts(path, given, notices)
             format_name = parts.format
@@ -197,7 +215,7 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
             notices = list(scan.notices)
     except PfitreError as error:
         problem = error
-    return FileReport(path, format_name, size, datasets, scan, volume, problem, tuple(dict.fromkeys(notices)))
+    return FileReport(path, format_name, size, datasets, scan, volume, about, problem, tuple(dict.fromkeys(notices)))
 
 
 def _info(image: h5py.Dataset, path: str) -> DatasetInfo:

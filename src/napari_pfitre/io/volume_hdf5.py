@@ -16,6 +16,7 @@ import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -25,10 +26,10 @@ from ..results import Provenance, Volume
 from .atomic import replacing, tree
 from .exchange import OWN, is_reconstruction
 from .hdf5 import children, find, opened
-from .presence import check
+from .presence import check, present
 from .values import attribute, length, text
 
-__all__ = ["find_volume", "read", "write"]
+__all__ = ["Facts", "facts", "find_volume", "read", "write"]
 
 _ROOT = "entry0000/reconstruction"
 
@@ -113,6 +114,45 @@ def find_volume(file: h5py.File) -> h5py.Dataset | None:
     return truth if isinstance(truth, h5py.Dataset) else None
 
 
+class Facts(NamedTuple):
+    """What a file says about its volume."""
+
+    name: str
+    voxel_size: tuple[float, float, float] | None  #: (z, y, x), metres
+    unit: str
+    provenance: Provenance | None
+
+
+def facts(file: h5py.File, stored: h5py.Dataset) -> Facts:
+    """What is known of a volume without reading it.
+
+    Raises
+    ------
+    FormatError
+        When reading it would fail, or give zeros in the place of parts that are missing.
+    """
+    path = Path(file.filename)
+    check(stored)
+    if stored.ndim not in (2, 3):
+        raise FormatError(f"{stored.name} in {path.name} has shape {stored.shape}; a volume has three axes")
+    _, trouble = present(stored, 0)
+    if trouble:
+        raise FormatError(trouble)
+    process = _process(file, stored)
+    provenance, name = None, attribute(stored.parent, "name")
+    if process is not None:
+        if isinstance(found := find(process, "configuration/provenance"), h5py.Dataset):
+            provenance = Provenance.from_json(found.asstr()[()])
+        name = text(find(file, "entry0000/title")) or name
+    voxel = _voxel_size(stored.parent, stored.shape) if stored.ndim == 3 else None
+    return Facts(name or path.stem, voxel, attribute(stored, "units") or "1/pixel", provenance)
+
+
+def _process(file: h5py.File, stored: h5py.Dataset) -> h5py.Group | None:
+    process = find(file, _ROOT) if stored.name.startswith(f"/{_ROOT}") else None
+    return process if isinstance(process, h5py.Group) else None
+
+
 def read(path: Path) -> Volume:
     """The volume in a file, with its history when the file has one."""
     with opened(path) as file:
@@ -121,24 +161,11 @@ def read(path: Path) -> Volume:
             raise FormatError(
                 f"{path.name} holds no reconstructed volume that is known here; is it a scan? see `napari-pfitre info`"
             )
-        check(stored)
-        if stored.ndim == 2:
-            data = stored[()][None]
-        elif stored.ndim == 3:
-            data = stored[()]
-        else:
-            raise FormatError(f"{stored.name} in {path.name} has shape {stored.shape}; a volume has three axes")
-        group = stored.parent
-        process = find(file, _ROOT) if stored.name.startswith(f"/{_ROOT}") else None
-        provenance, layers, name = None, {}, ""
-        if isinstance(process, h5py.Group):
-            if isinstance(found := find(process, "configuration/provenance"), h5py.Dataset):
-                provenance = Provenance.from_json(found.asstr()[()])
-            layers = _layers(process, data.shape)
-            name = text(title) if isinstance(title := find(file, "entry0000/title"), h5py.Dataset) else ""
-        name = name or attribute(group, "name")
-        unit = attribute(stored, "units") or "1/pixel"
-        return Volume(_float(data), _voxel_size(group, data.shape), provenance, name or path.stem, unit, layers)
+        name, voxel, unit, provenance = facts(file, stored)
+        data = stored[()] if stored.ndim == 3 else stored[()][None]
+        process = _process(file, stored)
+        layers = {} if process is None else _layers(process, data.shape)
+        return Volume(_float(data), voxel, provenance, name, unit, layers)
 
 
 def _float(data: np.ndarray) -> np.ndarray:

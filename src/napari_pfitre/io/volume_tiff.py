@@ -15,8 +15,9 @@ import tifffile
 from ..results import Provenance, Volume
 from .atomic import replacing
 from .tiff_frames import TiffFrames
+from .volume_hdf5 import Facts
 
-__all__ = ["is_volume", "read", "write"]
+__all__ = ["facts", "is_volume", "read", "write"]
 
 _KEY = "napari_pfitre"
 _IMAGEJ_LIMIT = 4_000_000_000
@@ -71,17 +72,23 @@ def is_volume(path: Path) -> bool:
         return False
 
 
-def read(path: Path) -> Volume:
-    """A volume from any TIFF stack; name, unit, exact voxel size and history when `write` made it."""
-    frames = TiffFrames(path)
+def facts(path: Path) -> Facts:
+    """What a TIFF stack says about itself: all of it when `write` made it, the voxel size when ImageJ did."""
     about = _about(path)
-    data = np.ascontiguousarray(frames[:], np.float32)
-    if about is None:
-        size = frames.resolution
-        with tifffile.TiffFile(path) as tif:
-            spacing = (tif.imagej_metadata or {}).get("spacing") if tif.is_imagej else None
-        voxel = None if size is None else ((spacing * 1e-6 if spacing else size), size, size)
-        return Volume(data, voxel, None, path.stem)
-    provenance = None if about["provenance"] is None else Provenance.from_json(about["provenance"])
-    voxel = None if about["voxel_size"] is None else tuple(about["voxel_size"])
-    return Volume(data.reshape(about["shape"]), voxel, provenance, about["name"], about["unit"])
+    if about is not None:
+        provenance = None if about["provenance"] is None else Provenance.from_json(about["provenance"])
+        voxel = None if about["voxel_size"] is None else tuple(about["voxel_size"])
+        return Facts(about["name"], voxel, about["unit"], provenance)
+    size = TiffFrames(path).resolution
+    with tifffile.TiffFile(path) as tif:
+        spacing = (tif.imagej_metadata or {}).get("spacing") if tif.is_imagej else None
+    voxel = None if size is None else ((spacing * 1e-6 if spacing else size), size, size)
+    return Facts(path.stem, voxel, "1/pixel", None)
+
+
+def read(path: Path) -> Volume:
+    """A volume from any TIFF stack."""
+    data = np.ascontiguousarray(TiffFrames(path)[:], np.float32)
+    about = _about(path)
+    name, voxel, unit, provenance = facts(path)
+    return Volume(data if about is None else data.reshape(about["shape"]), voxel, provenance, name, unit)
