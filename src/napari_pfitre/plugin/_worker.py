@@ -1,8 +1,9 @@
-"""Run → napari worker thread: errors that napari would swallow are translated, previews come at a pace a person can
-follow, stopping keeps the partial volume, and the run is closed when the thread is done with it.
+"""Run → napari worker thread: errors arrive, previews come at a pace a person can follow, stopping keeps the partial
+volume, and the run is closed when the thread is done with it.
 
-superqt's generator workers take every RuntimeError for "worker deleted" and never emit `errored` or `finished`; all of
-torch's errors are RuntimeErrors. Nothing in this file touches a layer: the slots given to `start` run in the main thread.
+Errors are returned, not raised, by what runs in a thread. superqt's generator workers take every RuntimeError, as all of
+torch's are, for "worker deleted" and never emit `errored` or `finished`; and with PySide6 napari's own slot for `errored`
+fails and leaves the task busy for ever. Nothing in this file touches a layer: slots are called in the main thread.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ class Update(NamedTuple):
     previews: tuple[Preview, ...]  #: slices that changed since the last update with previews
 
 
+class Failure(NamedTuple):
+    """What a thread returns when it could not do its work."""
+
+    error: Exception
+
+
 @dataclass
 class Job:
     """One run, as its thread sees it."""
@@ -59,7 +66,7 @@ class Job:
             torch.cuda.empty_cache()
 
 
-def reconstruct(job: Job) -> Generator[Update, bool | None, Volume]:
+def reconstruct(job: Job) -> Generator[Update, bool | None, Volume | Failure]:
     """Drive a job's run; the napari worker iterates over this."""
     try:
         job.run = job.begin()
@@ -82,12 +89,19 @@ def reconstruct(job: Job) -> Generator[Update, bool | None, Volume]:
             progress = job.run.send(job.stop.is_set())
     except StopIteration as end:
         return end.value
-    except PfitreError:
-        raise
-    except (RuntimeError, MemoryError, OSError) as error:
-        raise ReconstructionError(explain(error, job.device)) from error
+    except Exception as error:
+        return Failure(translated(error, job.device))
     finally:
         job.close()
+
+
+def translated(error: Exception, device: str) -> Exception:
+    """Failures of the machine as an error of ours; anything else as it is."""
+    if isinstance(error, PfitreError) or not isinstance(error, RuntimeError | MemoryError | OSError):
+        return error
+    said = ReconstructionError(explain(error, device))
+    said.__cause__ = error
+    return said
 
 
 def explain(error: BaseException, device: str) -> str:
@@ -145,15 +159,15 @@ class Task:
         self._bar = Bar(title)
         self._on_result, self._on_error, self._on_end = on_result, on_error, on_end
         worker.returned.connect(self._returned)
-        worker.errored.connect(self._errored)
         worker.finished.connect(self._finished)
 
     def _returned(self, result: Any) -> None:
-        if not self.worker.abort_requested:
+        if self.worker.abort_requested:  # napari is closing: there may be no viewer left to show anything in
+            return
+        if isinstance(result, Failure):
+            self._on_error(result.error)
+        else:
             self._on_result(result)
-
-    def _errored(self, error: Exception) -> None:
-        self._on_error(error)
 
     def _finished(self) -> None:
         self.running = False
@@ -190,7 +204,7 @@ def start_run(
     on_end: Callable[[], None],
 ) -> RunTask:
     """Start a job in a thread; the slots are called in the main thread."""
-    worker = create_worker(reconstruct, job, _worker_class=RunWorker, _start_thread=False, _ignore_errors=True)
+    worker = create_worker(reconstruct, job, _worker_class=RunWorker, _start_thread=False)
     task = RunTask(worker, title, on_update, on_volume, on_error, on_end)
     worker.start()
     return task
@@ -205,7 +219,14 @@ def start_task(
     on_end: Callable[[], None] = lambda: None,
 ) -> Task:
     """Run a plain function in a thread (reading a file, finding a centre); the slots are called in the main thread."""
-    worker = create_worker(function, _start_thread=False, _ignore_errors=True)
+
+    def work() -> Any:
+        try:
+            return function()
+        except Exception as error:
+            return Failure(error)
+
+    worker = create_worker(work, _start_thread=False)
     task = Task(worker, title, on_result, on_error, on_end)
     worker.start()
     return task
