@@ -98,3 +98,12 @@ def test_a_lazy_scan_is_copied_but_never_onto_itself(exchange, tmp_path):
         write_scan(lazy, path, overwrite=True)
     with pytest.raises(FormatError, match="exists already"):
         write_scan(lazy, tmp_path / "copy.h5")
+
+
+def test_a_horizontal_axis_turns_pixel_size_and_shifts_and_forgets_the_centre(tmp_path):
+    made = scan()
+    back = read_scan(write_scan(made, tmp_path / "scan.h5"), rotation_axis="horizontal")
+    assert back.shape == (30, 9, 4)
+    assert back.pixel_size == made.pixel_size[::-1]
+    np.testing.assert_array_equal(back.shifts, made.shifts[:, ::-1])
+    assert back.centre is None

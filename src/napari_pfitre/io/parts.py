@@ -59,7 +59,8 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
     axes = _axes(parts, hints, angles)
     order = (axes.index("angle"), axes.index("row"), axes.index("column"))
     frames = parts.stored if order == (0, 1, 2) else Transposed(parts.stored, order)
-    if hints.rotation_axis == "horizontal":
+    turned = hints.rotation_axis == "horizontal"
+    if turned:
         frames = Transposed(frames, (0, 2, 1))
         first, second, third = ({"row": "column", "column": "row"}.get(axis, axis) for axis in axes)
         axes = (first, second, third)
@@ -73,7 +74,6 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
     radians, chosen = _match(parts, hints, angles, planned, usable, n)
     check_angles(radians, angles.origin if angles else name, notices)
 
-    turned = hints.rotation_axis == "horizontal"
     flats = _stack(parts.flats, frames, keys, usable, FLAT, turned)
     darks = _stack(parts.darks, frames, keys, usable, DARK, turned)
     positions = parts.flat_positions
@@ -96,10 +96,13 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
         notices.append(f"the flats were left aside, because the values are taken as {quantity}")
         flats = darks = positions = None
     pixel = (hints.pixel_size, hints.pixel_size) if hints.pixel_size else parts.pixel_size
-    if hints.rotation_axis == "horizontal" and pixel is not None:
+    if turned and pixel is not None:
         pixel = pixel[::-1]
-    centre = hints.centre if hints.centre is not None else parts.centre
     shifts = parts.shifts[chosen] if parts.shifts is not None and len(parts.shifts) == n else parts.shifts
+    if turned and shifts is not None:
+        shifts = shifts[:, ::-1]
+    # a centre in the file counts columns as the file has them
+    centre = hints.centre if hints.centre is not None else None if turned else parts.centre
     return TomoScan(
         projections,
         radians,
