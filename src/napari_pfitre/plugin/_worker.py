@@ -113,6 +113,11 @@ def explain(error: BaseException, device: str) -> str:
             f"the run was out of memory on device {device!r} ({text}); crop rows, bin the projections, or choose "
             "another device"
         )
+    if "WinError 1114" in text:
+        return (
+            "torch cannot be loaded after Qt on Windows; start napari by "
+            'python -c "import torch, napari; napari.Viewer(); napari.run()"'
+        )
     if isinstance(error, OSError):
         return f"the data could not be read while reconstructing ({text}); check that the file is still there"
     return f"the reconstruction failed: {text}"
