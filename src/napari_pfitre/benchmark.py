@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def measure(quick: bool = False, threads: int | None = None) -> Iterator[str]:
         yield f"{n}² pixels, {n_angles} angles, {slices} slices, {threads} thread(s), torch {torch.__version__}"
         x = torch.from_numpy(np.ascontiguousarray(simulation.truth.data))
         y = torch.from_numpy(simulation.scan.sinograms(slice(0, slices)))
-        operators = {"napari-pfitre": ParallelBeam(simulation.scan.angles, n)}
+        operators: dict[str, Any] = {"napari-pfitre": ParallelBeam(simulation.scan.angles, n)}
         try:
             operators |= {
                 f"ASTRA {kind}": AstraPair(kind, simulation.scan.angles, n, threads) for kind in ("linear", "strip")
@@ -126,6 +126,7 @@ def _fista_line(simulation, quick: bool) -> Iterator[str]:
     )  # compiles
     volume = finish(recipe.run(simulation.scan, device="cpu"))
     made, truth = volume.provenance, simulation.truth.data
+    assert made is not None  # recipes keep a journal
     yield (
         f"FISTA-TV: {made.seconds:.2f} s for {made.figures['iterations']:.0f} iterations, residual "
         f"{made.figures['residual']:.4f}, PSNR {psnr(truth, volume.data, data_range=float(truth.max())):.2f} dB"

@@ -22,7 +22,7 @@ REQUIRED = (
     "click", "rich", "matplotlib",
 )  # fmt: skip
 WINDOW = ("napari", "npe2", "qtpy", "superqt", "magicgui", "PyQt6", "PySide6", "vispy")
-OPTIONAL = ("cufinufft", "tomopy", "astra-toolbox", "svmbir", "mbirjax")
+OPTIONAL = ("tomopy", "astra-toolbox", "svmbir", "mbirjax")
 
 # In a process of its own: a broken driver ends that one, not this.
 GL_PROBE = """

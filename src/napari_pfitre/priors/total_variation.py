@@ -52,14 +52,13 @@ class TotalVariation:
         tau = step * self.weight
         if tau == 0:
             return v.clamp(min=0) if self.non_negative else v.clone()
-        if self._dual is None or self._dual.shape[1:] != v.shape:
-            self._dual = v.new_zeros(self.dimensions, *v.shape)
+        dual = self._kept(v)
         if v.device.type == "cpu":
             from . import tv_kernels
 
             x = torch.empty_like(v)
             kernel = tv_kernels.prox_2d if self.dimensions == 2 else tv_kernels.prox_3d
-            kernel(v.contiguous().numpy(), self._dual.numpy(), tau, self.inner, self.non_negative, x.numpy())
+            kernel(v.contiguous().numpy(), dual.numpy(), tau, self.inner, self.non_negative, x.numpy())
             return x
         return self.prox_by_torch(v, tau)
 
@@ -67,13 +66,19 @@ class TotalVariation:
         """The same in plain tensor operations: for other devices, and to check the fused kernels against."""
         x = self._primal(v, tau)
         for _ in range(self.inner):
-            p = self._dual + self._gradient(x) / (4 * self.dimensions * tau)
+            p = self._kept(v) + self._gradient(x) / (4 * self.dimensions * tau)
             self._dual = p / p.square().sum(0).sqrt().clamp(min=1)
             x = self._primal(v, tau)
         return x
 
+    def _kept(self, v: torch.Tensor) -> torch.Tensor:
+        """The dual as the last call left it; zero for data of another shape."""
+        if self._dual is None or self._dual.shape[1:] != v.shape:
+            self._dual = v.new_zeros(self.dimensions, *v.shape)
+        return self._dual
+
     def _primal(self, v: torch.Tensor, tau: float) -> torch.Tensor:
-        x = v - tau * self._gradient_adjoint(self._dual)
+        x = v - tau * self._gradient_adjoint(self._kept(v))
         return x.clamp_(min=0) if self.non_negative else x
 
     def _gradient(self, x: torch.Tensor) -> torch.Tensor:

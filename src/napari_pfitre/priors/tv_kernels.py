@@ -36,7 +36,7 @@ def _value(x, volume):
                 dy = x[z, i + 1, j] - here if i + 1 < n_y else np.float32(0)
                 dz = x[z + 1, i, j] - here if volume and z + 1 < n_z else np.float32(0)
                 row_sum += math.sqrt(dx * dx + dy * dy + dz * dz)
-            slice_sum += row_sum
+            slice_sum += float(row_sum)
         total[z] = slice_sum
     return total
 

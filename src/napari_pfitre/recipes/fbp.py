@@ -46,7 +46,8 @@ def fbp(scan: TomoScan, options: FbpOptions, device: str = "auto") -> Run:
     _, n_rows, n = scan.shape
     A = projector(scan, where)
     data = np.zeros((n_rows, n, n), np.float32)
-    window, stop = Window(), False
+    window = Window()
+    stop: bool | None = False
     for block in row_blocks(n_rows, _bytes_per_row(scan, options), where):
         y = sinograms(scan, block.read)
         for start in range(block.keep.start, block.keep.stop, _ROWS_A_STEP):

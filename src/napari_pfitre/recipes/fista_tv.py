@@ -73,7 +73,8 @@ def fista_tv(scan: TomoScan, options: FistaTvOptions, device: str = "auto") -> R
     blocks = row_blocks(n_rows, _bytes_per_row(scan, options), where, OVERLAP if in_3d else 0)
     total = options.iterations * len(blocks)
     data = np.zeros((n_rows, n, n), np.float32)
-    window, stop = Window(), False
+    window = Window()
+    stop: bool | None = False
     figures = {"noise": noise, "tv_strength": strength}
     for i, block in enumerate(blocks):
         prior = TotalVariation(strength, dimensions=3 if in_3d else 2, non_negative=options.non_negative)
