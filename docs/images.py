@@ -24,7 +24,9 @@ from napari_pfitre.twin import SimulateOptions, simulate
 FOLDER = Path(__file__).parent / "images"
 PLUGIN = "napari-pfitre"
 MOST_BYTES = 400_000
-FOAM = SimulateOptions(phantom="foam", size=160, slices=96, angles=91, missing=0.0, photons=20000.0, rings=0.01, centre_offset=3.5)
+FOAM = SimulateOptions(
+    phantom="foam", size=160, slices=96, angles=91, missing=0.0, photons=20000.0, rings=0.01, centre_offset=3.5
+)
 
 
 def pump(until: Callable[[], bool] = lambda: False, seconds: float = 0.6) -> None:

@@ -85,7 +85,9 @@ def test_the_window_shows_projections_and_then_their_volume(make_napari_viewer, 
     after = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float)
     for picture in (before, after):
         assert picture.std() > 5
-    rows, columns = (min(a, b) for a, b in zip(before.shape[:2], after.shape[:2], strict=True))  # sliders may come or go
+    rows, columns = (
+        min(a, b) for a, b in zip(before.shape[:2], after.shape[:2], strict=True)
+    )  # sliders may come or go
     assert np.abs(before[:rows, :columns] - after[:rows, :columns]).mean() > 5
 
 

@@ -116,6 +116,16 @@ def test_captions_tell_the_angle_that_the_slider_stands_at(viewer_model, make_sc
     assert not viewer_model.canvas.overlays.text.visible
 
 
+def test_captions_find_the_text_of_older_viewers():
+    from types import SimpleNamespace
+
+    from napari_pfitre.plugin._caption import _text_overlay
+
+    text = object()
+    assert _text_overlay(SimpleNamespace(text_overlay=text)) is text
+    assert _text_overlay(SimpleNamespace(canvas=SimpleNamespace(overlays=SimpleNamespace(text=text)))) is text
+
+
 def test_captions_leave_the_text_of_others_alone(viewer_model, make_scan):
     from napari_pfitre.plugin._caption import show_captions
 
@@ -219,6 +229,30 @@ def test_lazy_projections_read_single_frames_and_little_for_contrast(make_scan):
     read.clear()
     data[7].compute()
     assert read == [1]
+
+
+def test_fifty_gigabytes_become_a_layer_at_once(make_scan):
+    import time
+
+    import psutil
+
+    small = make_scan().projections
+
+    class Huge(type(small)):
+        def __init__(self):
+            self.shape, self.dtype = (12_000, 2048, 1024), np.dtype(np.uint16)
+
+        def read(self, frames, rows, columns):
+            shape = [s.stop - s.start for s in (frames, rows, columns)]
+            return np.broadcast_to(np.arange(shape[2], dtype=np.uint16), shape)
+
+    scan = make_scan(angles=np.linspace(0, 180, 12_000, endpoint=False)).replace(projections=Huge())
+    before, begun = psutil.Process().memory_info().rss, time.perf_counter()
+    data, about, _ = _layers.scan_layer(scan)
+    assert time.perf_counter() - begun < 1
+    assert psutil.Process().memory_info().rss - before < 100e6
+    assert data.shape == (12_000, 1, 2048, 1024)
+    assert about["contrast_limits"] == pytest.approx((5, 1018), abs=5)
 
 
 def test_the_name_of_lazy_data_holds_path_and_time_and_is_never_used_twice(make_scan, tmp_path):

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from ..errors import OptionError
 from ..options import as_dict, describe
 from ..recipes import Recipe
-from ..scans import TomoScan
+from ..results import Provenance
+from ..scans import Step, TomoScan
 
-__all__ = ["as_command", "as_python"]
+__all__ = ["as_command", "as_python", "preparation"]
 
 
 class Lineage(NamedTuple):
@@ -21,7 +22,7 @@ class Lineage(NamedTuple):
     hints: Mapping[str, Any]  #: of read_scan
     rows: str | None  #: cropped while loading
     bin: int  #: binned while loading
-    preparation: Mapping[str, Any] | None  #: options of prepare that differ from the defaults
+    prepared: Mapping[str, Any] | None  #: options of prepare that differ from the defaults
 
 
 def lineage(scan: TomoScan) -> Lineage:
@@ -37,19 +38,19 @@ def lineage(scan: TomoScan) -> Lineage:
             f"{scan.name} was not read from a file; save it first (File ▸ Save Selected Layers) and open that"
         )
     hints: Mapping[str, Any] = {}
-    rows, by, preparation = None, 1, None
+    rows, by, prepared = None, 1, None
     for step in scan.history:
         if step.name == "read_scan":
             hints = step.parameters
         elif step.name == "load":
             rows, by = step.parameters.get("rows"), step.parameters.get("bin", 1)
         elif step.name == "prepare":
-            if preparation is not None:
+            if prepared is not None:
                 raise OptionError(
                     f"{scan.name} was prepared twice; prepare it once from the loaded scan to copy it as code"
                 )
-            preparation = changed(step.parameters)
-    return Lineage(str(scan.source.path), hints, rows, by, preparation)
+            prepared = changed(step.parameters)
+    return Lineage(str(scan.source.path), hints, rows, by, prepared)
 
 
 def changed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +59,17 @@ def changed(values: Mapping[str, Any]) -> dict[str, Any]:
 
     defaults = as_dict(PrepareOptions())
     return {name: value for name, value in values.items() if value != defaults.get(name, value)}
+
+
+def preparation(made: TomoScan | Provenance) -> dict[str, Any]:
+    """How a scan, or the data of a volume, were prepared, as far as it differs from the defaults."""
+    for step in made.history:
+        name, parameters = (
+            (step.name, step.parameters) if isinstance(step, Step) else (step["name"], step["parameters"])
+        )
+        if name == "prepare":
+            return changed(parameters)
+    return {}
 
 
 def options_set(options: Any) -> dict[str, Any]:
@@ -75,8 +87,8 @@ def as_python(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
     if made.bin > 1:
         steps.append(f"scan = bin(scan, {made.bin})")
         names.append("bin")
-    if made.preparation is not None:
-        steps.append(f"scan = prepare(scan, PrepareOptions({_arguments(made.preparation)}))")
+    if made.prepared is not None:
+        steps.append(f"scan = prepare(scan, PrepareOptions({_arguments(made.prepared)}))")
         names += ["PrepareOptions", "prepare"]
     imports = ["import napari_pfitre as pfitre"]
     if names:
@@ -103,21 +115,21 @@ def _arguments(values: Mapping[str, Any]) -> str:
 def as_command(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
     """One line for a shell."""
     made = lineage(scan)
-    preparation = dict(made.preparation or {})
+    steps = dict(made.prepared or {})
     for name, value, plain in (("rows", made.rows, None), ("bin", made.bin, 1)):
         if value == plain:
             continue
-        if name == "bin" or name in preparation:
+        if name == "bin" or name in steps:
             raise OptionError(
                 f"{scan.name} had its {name} chosen while loading, which the command line would do at another place; "
                 "copy it as Python, or choose it in Prepare"
             )
-        preparation[name] = value
+        steps[name] = value
     words = ["napari-pfitre", "run", recipe.name, made.path, "-o", f"{scan.source.path.stem}-{recipe.name}.h5"]
     if device != "auto":
         words += ["--device", device]
     # the axis named in preparing is a column of the file, as the hint to the reader is, and comes after it
-    for values in (options_set(options), {**made.hints, **preparation}):
+    for values in (options_set(options), {**made.hints, **steps}):
         for name, value in values.items():
             words += _flag(name, value)
     return shlex.join(words)

@@ -12,10 +12,10 @@ from ..device import DEVICES, Memory, available_memory, resolve_device
 from ..errors import OptionError, PfitreError
 from ..options import from_dict
 from ..recipes import RECIPES, Recipe
-from ..results import Volume
+from ..results import Provenance, Volume
 from ..scans import TomoScan
 from ._caption import show_captions
-from ._code import as_command, as_python
+from ._code import as_command, as_python, preparation
 from ._form import OptionsForm
 from ._layers import provenance_of, scan_of
 from ._live import LiveLayer
@@ -214,6 +214,10 @@ class ReconstructWidget(Panel):
 
     def _on_update(self, live: LiveLayer, pace: Pace, update: Update) -> None:
         live.update(update.previews)
+        if self.task is not None:  # drawing takes far longer in 3-D
+            self.task.worker.job.interval = float(preferences().display.preview_interval) * (
+                self.viewer.dims.ndisplay - 1
+            )
         if self.alive:
             self.bar.max = max(update.progress.total, 1)
             self.bar.value = min(update.progress.step, update.progress.total)
@@ -257,16 +261,23 @@ class ReconstructWidget(Panel):
         except PfitreError as error:
             tell(error)
             return
-        self._choose_source(provenance.source.get("path"), layer.name)
+        self._choose_source(provenance, layer.name)
 
-    def _choose_source(self, path: str | None, name: str) -> None:
+    def _choose_source(self, provenance: Provenance, name: str) -> None:
+        path = provenance.source.get("path")
         self.reset_choices()
         scans = [candidate for candidate in self.scan.choices if candidate is not None]
         same = [s for s in scans if (source := scan_of(s).source) is not None and str(source.path) == path]
         if same:
-            self.scan.value = next((s for s in same if name.startswith(s.name)), same[-1])
+            named = [s for s in same if name.startswith(s.name)]
+            self.scan.value = max(named, key=lambda s: len(s.name)) if named else same[-1]
         elif path:
             show_info(f"These are the settings of {name}; open {path} to run them on the same data.")
+            return
+        wanted = preparation(provenance)
+        if self.chosen is not None and wanted and preparation(self.chosen) != wanted:
+            told = ", ".join(f"{option} {value}" for option, value in wanted.items())
+            show_warning(f"{name} was made of projections prepared with {told}; do the same in Prepare first.")
 
     def _copy(self, write: Any, what: str) -> None:
         from qtpy.QtWidgets import QApplication
