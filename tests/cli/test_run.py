@@ -10,11 +10,12 @@ import sys
 import numpy as np
 import pytest
 
-from napari_pfitre import RECIPES, finish, read_scan, read_volume
+from napari_pfitre import RECIPES, finish, read_scan, read_volume, write_volume
 from napari_pfitre.cli import bar
 from napari_pfitre.preprocess import PrepareOptions, prepare
 from napari_pfitre.recipes.fista_tv import FistaTvOptions
 from napari_pfitre.results import Progress
+from napari_pfitre.scans import Step
 
 
 def test_flags_reach_the_method_the_preparation_and_the_reader(call, scan_file, tmp_path):
@@ -47,6 +48,20 @@ def test_a_run_is_repeated_from_its_volume(call, scan_file, tmp_path):
     assert one.provenance.history == two.provenance.history
     assert three.provenance.options == {**one.provenance.options, "weight": 3.0}
     assert not np.allclose(one.data, three.data)
+
+
+def test_what_the_load_widget_cut_out_is_cut_out_again(call, scan_file, tmp_path):
+    """A volume of napari: rows and binning chosen on loading are a step of their own."""
+    scan = read_scan(scan_file).replace(Step("load", {"rows": "1:3", "bin": 2}))
+    volume = finish(RECIPES["fbp"].run(prepare(scan)))
+    write_volume(volume, tmp_path / "first.h5")
+    result = call("run", "--like", tmp_path / "first.h5", "-o", tmp_path / "second.h5")
+    assert result.exit_code == 0, result.output
+    assert "binned by 2 while loading" in result.stderr
+    prepared = next(
+        step for step in read_volume(tmp_path / "second.h5").provenance.history if step["name"] == "prepare"
+    )
+    assert (prepared["parameters"]["rows"], prepared["parameters"]["bin"]) == ("1:3", 2)
 
 
 def test_another_method_takes_data_and_preparation(call, scan_file, tmp_path):

@@ -61,9 +61,23 @@ def recalled(path: Path, recipe: Recipe) -> Recalled:
     return Recalled(
         None if source is None else Path(source),
         options,
-        from_dict(PrepareOptions, _step(provenance, "prepare")),
+        from_dict(PrepareOptions, _preparation(provenance)),
         from_dict(ReadHints, _step(provenance, "read_scan")),
     )
+
+
+def _preparation(provenance: Provenance) -> dict[str, Any]:
+    """The options of preparing, with what napari's Load widget cut out before."""
+    options, loaded = _step(provenance, "prepare"), _step(provenance, "load")
+    if options.get("rows") is None:
+        options["rows"] = loaded.get("rows")
+    by = loaded.get("bin", 1)
+    if by != 1:
+        options["bin"] = by * options.get("bin", 1)
+        note(
+            f"Note: the data were binned by {by} while loading; here it is done after the flat field, nearly the same."
+        )
+    return options
 
 
 def _step(provenance: Provenance, name: str) -> dict[str, Any]:
