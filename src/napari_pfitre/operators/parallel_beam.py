@@ -27,6 +27,10 @@ from . import nufft
 
 __all__ = ["ParallelBeam"]
 
+WORTH_A_THREAD = 1 << 15  #: pixels below which starting threads costs more than they save
+PAIRS = {"cpu": nufft.IMAGES_AT_ONCE}  #: pairs of slices on the way at a time; more only takes memory
+PAIRS_ELSEWHERE = 32
+
 
 class ParallelBeam:
     """The projector A of a scan, one slice or many at a time.
@@ -162,14 +166,16 @@ class ParallelBeam:
         """Apply a complex-linear `transform` of real operators to real slices, two at a time."""
         if tuple(data.shape[-2:]) != shape:
             raise ValueError(f"expected (..., {shape[0]}, {shape[1]}), got {tuple(data.shape)}")
-        slices = data.reshape(-1, *shape).to(self.device, torch.float32)
-        n_slices = len(slices)
-        if n_slices % 2:
-            slices = torch.cat([slices, slices.new_zeros(1, *shape)])
-        pairs = torch.complex(slices[0::2], slices[1::2])
-        batch = 2 * nufft.IMAGES_AT_ONCE if self.device.type == "cpu" else len(pairs)
-        out = _in_batches(transform, pairs, batch)
-        return torch.stack([out.real, out.imag], dim=1).flatten(0, 1)[:n_slices].reshape(*data.shape[:-2], *shape_out)
+        slices = data.reshape(-1, *shape)
+        out = torch.empty(len(slices), *shape_out, device=self.device)
+        at_once = PAIRS.get(self.device.type, PAIRS_ELSEWHERE)
+        for source, target in zip(slices.split(2 * at_once), out.split(2 * at_once), strict=True):
+            part = source.to(self.device, torch.float32)
+            odd = part.new_zeros(len(part) % 2, *shape)
+            even, uneven = torch.cat([part, odd]).unflatten(0, (-1, 2)).unbind(1)
+            pairs = _in_batches(transform, torch.complex(even, uneven), at_once)
+            target.copy_(torch.view_as_real(pairs).movedim(-1, 1).flatten(0, 1)[: len(part)])
+        return out.reshape(*data.shape[:-2], *shape_out)
 
     def _convolve(self, x: torch.Tensor) -> torch.Tensor:
         """K ∗ x by zero-padded FFTs; the rows of zeros are never transformed."""
@@ -193,7 +199,7 @@ class ParallelBeam:
                 spectrum *= kernel
                 result[:] = scipy.fft.irfft(scipy.fft.ifft(spectrum, axis=0, overwrite_x=True)[:ny], n=px)[:, :nx]
 
-        threads = min(torch.get_num_threads(), len(x))
+        threads = min(torch.get_num_threads(), len(x)) if x.numel() >= WORTH_A_THREAD else 1
         if threads == 1:
             some(x, out)
         else:

@@ -67,9 +67,9 @@ _ROWS_A_STEP = 16
 
 
 def _bytes_per_row(scan: TomoScan, options: FbpOptions) -> int:
-    """A sinogram as read and as filtered, in float32, and the slice."""
+    """In float32: a sinogram as read and as sorted, and the slice."""
     n_angles, _, n = scan.shape
-    return 4 * (3 * n_angles * n + n * n)
+    return 4 * (2 * n_angles * n + n * n)
 
 
 FBP = Recipe(

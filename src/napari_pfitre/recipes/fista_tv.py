@@ -132,10 +132,10 @@ def _notices(blocks: tuple, in_3d: bool) -> tuple[str, ...]:
 
 
 def _bytes_per_row(scan: TomoScan, options: FistaTvOptions) -> int:
-    """Two sinograms, and float32 slices: x, z, AᵀA x now and before, Aᵀy, gradient, result, the dual's components."""
+    """In float32: three sinograms, and slices: iterates, AᵀA of them, Aᵀy, work space, preview, result, and the dual."""
     n_angles, _, n = scan.shape
-    slices = 8 + (3 if options.dimensions == "3-D" else 2)
-    return 4 * (2 * n_angles * n + slices * n * n)
+    slices = 11 + (3 if options.dimensions == "3-D" else 2)
+    return 4 * (3 * n_angles * n + slices * n * n)
 
 
 FISTA_TV = Recipe(

@@ -13,6 +13,8 @@ from ..scans import TomoScan
 
 __all__ = ["Recipe"]
 
+WORK_SPACE = 100_000_000  #: bytes that FFTs and their plans take, however many rows there are
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -45,4 +47,5 @@ class Recipe:
     def memory(self, scan: TomoScan, options: Any = None, *, device: str = "cpu") -> Memory:
         """What a run on all rows at once would need beside the scan, against what is free."""
         options = self.options_type() if options is None else options
-        return Memory(self.bytes_per_row(scan, options) * scan.shape[1], available_memory(device))
+        needed = WORK_SPACE + self.bytes_per_row(scan, options) * scan.shape[1]
+        return Memory(needed, available_memory(device))
