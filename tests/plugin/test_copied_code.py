@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -31,6 +32,17 @@ def scan_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def axisless_file(tmp_path_factory):
+    """Line integrals about an axis that the file does not tell."""
+    path = tmp_path_factory.mktemp("data") / "chip scan.h5"
+    scan, _ = simulate(
+        SimulateOptions(phantom="ellipsoids", size=48, slices=4, angles=40, missing=0, centre_offset=2.0)
+    )
+    write_scan(scan.replace(centre=None), path)
+    return path
+
+
 def by_widget(scan):
     return finish(FBP.run(ready(scan), OPTIONS, device="cpu"))
 
@@ -55,10 +67,21 @@ def test_the_script_makes_the_same_volume(scan_file, tmp_path, case):
     np.testing.assert_array_equal(read_volume(tmp_path / "chip scan-fbp.h5").data, by_widget(scan).data)
 
 
+def test_script_and_command_find_the_axis_as_the_widget_does(axisless_file, tmp_path):
+    scan = loaded(read_scan(axisless_file, quantity="line integrals"), {"quantity": "line integrals"})
+    expected = by_widget(scan)
+    assert expected.provenance.centre == pytest.approx(25.5, abs=1)
+    (tmp_path / "script.py").write_text(as_python(scan, FBP, OPTIONS, "cpu"), encoding="utf-8")
+    command = shlex.split(as_command(scan, FBP, OPTIONS, "cpu"))[1:]
+    for run in (["script.py"], ["-m", "napari_pfitre", *command]):
+        subprocess.run([sys.executable, *run], cwd=tmp_path, check=True, capture_output=True)
+        made = tmp_path / "chip scan-fbp.h5"
+        np.testing.assert_array_equal(read_volume(made).data, expected.data)
+        made.unlink()
+
+
 @pytest.mark.parametrize("case", ["as opened", "with a hint", "rows chosen on loading", "prepared"])
 def test_the_command_makes_the_same_volume(scan_file, tmp_path, case):
-    import shlex
-
     scan = cases(scan_file)[case]
     command = shlex.split(as_command(scan, FBP, OPTIONS, "cpu"))
     assert command[:3] == ["napari-pfitre", "run", "fbp"]

@@ -88,7 +88,8 @@ def test_patterns_are_lower_case_extensions():
 def test_every_command_resolves_without_loading_torch(name, python_name):
     module, _, attribute = python_name.partition(":")
     code = (
-        f"import sys; from importlib import import_module; assert callable(getattr(import_module({module!r}), {attribute!r}));"
+        "import sys; from importlib import import_module;"
+        f"assert callable(getattr(import_module({module!r}), {attribute!r}));"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

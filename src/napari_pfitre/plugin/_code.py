@@ -87,12 +87,14 @@ def as_python(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
     if made.bin > 1:
         steps.append(f"scan = bin(scan, {made.bin})")
         names.append("bin")
-    if made.prepared is not None:
+    names.append("prepare")
+    if made.prepared:
         steps.append(f"scan = prepare(scan, PrepareOptions({_arguments(made.prepared)}))")
-        names += ["PrepareOptions", "prepare"]
+        names.append("PrepareOptions")
+    else:
+        steps.append("scan = prepare(scan)")
     imports = ["import napari_pfitre as pfitre"]
-    if names:
-        imports.append(f"from napari_pfitre.preprocess import {', '.join(sorted(names))}")
+    imports.append(f"from napari_pfitre.preprocess import {', '.join(sorted(names))}")
     hints = _arguments(made.hints)
     target = f"{scan.source.path.stem}-{recipe.name}.h5"
     return "\n".join([

@@ -1,4 +1,4 @@
-"""What the three dock widgets share: a column of rows that scrolls where the dock is low and fits where it is narrow."""
+"""What the dock widgets share: a column of rows that scrolls where the dock is low and wraps where it is narrow."""
 
 from __future__ import annotations
 

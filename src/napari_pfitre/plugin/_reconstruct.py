@@ -59,8 +59,8 @@ class ReconstructWidget(Panel):
         self.method_note = Note()
         self.forms = Container(labels=False)
         self.forms.margins = (0, 0, 0, 0)
-        self.device = slim(ComboBox(label="Device", choices=_DEVICES, value=preferences().compute.device,
-                                    tooltip="Where to compute; Preferences ▸ PFITRE tomography sets the default."))  # fmt: skip
+        self.device = slim(ComboBox(label="Device", choices=_DEVICES, value=preferences().compute.device))
+        self.device.tooltip = "Where to compute; Preferences ▸ PFITRE tomography sets the default."
         self.forecast = Note()
         self.slice = SpinBox(label="Slice", min=0, max=0, tooltip="Which slice to try: a row of the detector, from 0.")
         self.try_slice = PushButton(text="Try this slice", tooltip="Reconstruct one slice with these settings.")
@@ -68,8 +68,8 @@ class ReconstructWidget(Panel):
         self.stop = PushButton(text="Stop", tooltip="Stop at the next step and keep what there is.", enabled=False)
         self.bar = ProgressBar(min=0, max=100, value=0)
         self.status = Note()
-        self.rerun = PushButton(text="Use settings of selected volume",
-                                tooltip="Fill this form from the history of the volume selected in the layer list.")  # fmt: skip
+        self.rerun = PushButton(text="Use settings of selected volume")
+        self.rerun.tooltip = "Fill this form from the history of the volume selected in the layer list."
         self.copy_python = PushButton(text="Copy as Python", tooltip="This run as a Python script, to the clipboard.")
         self.copy_command = PushButton(text="Copy as command", tooltip="This run as a command line, to the clipboard.")
         self.fill(
@@ -186,14 +186,14 @@ class ReconstructWidget(Panel):
 
     def _fits(self, scan: TomoScan, options: Any) -> bool:
         """Whether the volume and its preview have room: if not, refused once with numbers, done if the user insists."""
-        _, rows, columns = scan.shape
-        memory = Memory(2 * 4 * rows * columns * columns, available_memory())
+        _, n_rows, n = scan.shape
+        memory = Memory(2 * 4 * n_rows * n * n, available_memory())
         if memory.fits or self._insist == (scan, options):
             return True
         self._insist = (scan, options)
         self.run.text = "Reconstruct anyway"
         show_warning(
-            f"The volume of {rows} × {columns} × {columns} voxels {memory}; load fewer rows or bin the projections, "
+            f"The volume of {n_rows} × {n} × {n} voxels {memory}; load fewer rows or bin the projections, "
             "or press again to run anyway."
         )
         return False
@@ -215,9 +215,7 @@ class ReconstructWidget(Panel):
     def _on_update(self, live: LiveLayer, pace: Pace, update: Update) -> None:
         live.update(update.previews)
         if self.task is not None:  # drawing takes far longer in 3-D
-            self.task.worker.job.interval = float(preferences().display.preview_interval) * (
-                self.viewer.dims.ndisplay - 1
-            )
+            self.task.worker.job.rarely = self.viewer.dims.ndisplay == 3
         if self.alive:
             self.bar.max = max(update.progress.total, 1)
             self.bar.value = min(update.progress.step, update.progress.total)

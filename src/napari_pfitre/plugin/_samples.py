@@ -13,7 +13,7 @@ def chip() -> list[LayerData]:
 
 
 def counts() -> list[LayerData]:
-    """Detector counts with flats, darks, rings, dead pixels and an axis to be found: something for the Prepare widget."""
+    """Detector counts with flats, darks, rings, dead pixels and an axis to be found, for the Prepare widget."""
     return _simulated(
         "foam counts", phantom="foam", size=128, slices=8, angles=91, missing=0.0, photons=20000.0, rings=0.02,
         bad_pixels=0.001, centre_offset=3.5,

@@ -1,9 +1,10 @@
 """Run → napari worker thread: errors arrive, previews come at a pace a person can follow, stopping keeps the partial
 volume, and the run is closed when the thread is done with it.
 
-Errors are returned, not raised, by what runs in a thread. superqt's generator workers take every RuntimeError, as all of
-torch's are, for "worker deleted" and never emit `errored` or `finished`; and with PySide6 napari's own slot for `errored`
-fails and leaves the task busy for ever. Nothing in this file touches a layer: slots are called in the main thread.
+Errors are returned, not raised, by what runs in a thread. superqt's generator workers take every RuntimeError, as all
+of torch's are, for "worker deleted" and never emit `errored` or `finished`; and with PySide6 napari's own slot for
+`errored` fails and leaves the task busy for ever. Nothing in this file touches a layer: slots are called in the main
+thread.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Job:
     begin: Callable[[], Run]  #: called in the thread: may import torch and read files
     device: str = "auto"
     interval: float = 0.5  #: s between previews, at least
+    rarely: bool = False  #: twice that; set and reset by the main thread as drawing gets dear
 
     def __post_init__(self):
         self.stop = threading.Event()
@@ -77,7 +79,7 @@ def reconstruct(job: Job) -> Generator[Update, bool | None, Volume | Failure]:
             if progress.preview is not None:
                 pending[progress.preview.start] = progress.preview
             now = time.monotonic()
-            due = pending and now - shown >= job.interval and job.drawn.is_set()
+            due = pending and now - shown >= job.interval * (1 + job.rarely) and job.drawn.is_set()
             if due or now - told >= _TICK or job.stop.is_set():
                 previews = tuple(pending.values()) if due else ()
                 if due:
