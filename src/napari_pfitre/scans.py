@@ -155,23 +155,18 @@ class TomoScan:
         return np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float32)
 
 
-def row_blocks(scan: TomoScan, budget: int, rows: slice = slice(None)) -> Iterator[slice]:
-    """Blocks of rows to read one after another, each about `budget` bytes as float32 sinograms.
+def row_blocks(scan: TomoScan, most: int) -> Iterator[slice]:
+    """Blocks of rows to read one after another, each of about `most` rows.
 
-    One row of a file that is stored frame by frame costs as much as sixteen, so a block is as large as the budget
-    allows; where storage groups rows, blocks end where its groups end, so that nothing is unpacked twice.
+    One row of a file that is stored frame by frame costs as much to read as sixteen, so a block is as large as it may
+    be; where storage groups rows, blocks end where its groups end, so that nothing is unpacked twice.
     """
-    n_angles, n_rows, n_columns = scan.shape
-    start, stop, _ = rows.indices(n_rows)
-    count = max(1, int(budget // (4 * n_angles * n_columns)))
+    n_rows = scan.shape[1]
+    count = max(1, most)
     chunks = getattr(scan.projections, "chunks", None)
     group = min(chunks[1], n_rows) if chunks else 1
-    if group < n_rows:
-        # half a group costs the reading of a whole one: stretch the budget a little rather than read it twice
-        count = group if count < group <= 2 * count else max(1, count // group * group) if count >= group else count
-    while start < stop:
-        end = start + count
-        if group < n_rows and count >= group:
-            end -= end % group
-        yield slice(start, min(end, stop))
-        start = end
+    if 1 < group < n_rows:
+        # half a group costs the reading of a whole one: stretch a little rather than read it twice
+        count = count // group * group if count >= group else group if group <= 2 * count else count
+    for start in range(0, n_rows, count):
+        yield slice(start, min(start + count, n_rows))

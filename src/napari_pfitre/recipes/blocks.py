@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..device import available_memory
 from ..results import Preview
+from ..scans import TomoScan, row_blocks
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Block", "Window", "row_blocks"]
+__all__ = ["Block", "Window", "blocks_that_fit", "spread"]
 
 MEMORY_SHARE = 0.5  #: of what is free, for one block
 PREVIEW_BYTES = 64e6
@@ -34,16 +34,16 @@ class Block(NamedTuple):
         return slice(self.keep.start - self.read.start, self.keep.stop - self.read.start)
 
 
-def row_blocks(n_rows: int, bytes_per_row: int, device: torch.device, overlap: int = 0) -> tuple[Block, ...]:
+def blocks_that_fit(scan: TomoScan, bytes_per_row: int, device: torch.device, overlap: int = 0) -> tuple[Block, ...]:
     """As few blocks as memory allows; neighbours that matter to each other are read `overlap` rows beyond the edge."""
-    name = str(device)
-    fitting = max(1, int(MEMORY_SHARE * available_memory(name) / bytes_per_row))
+    n_rows = scan.shape[1]
+    fitting = int(MEMORY_SHARE * available_memory(str(device)) / bytes_per_row)
     if fitting >= n_rows:
         return (Block(slice(0, n_rows), slice(0, n_rows)),)
-    size = max(1, fitting - 2 * overlap)
-    n_blocks = -(-n_rows // size)
-    edges = np.linspace(0, n_rows, n_blocks + 1).round().astype(int).tolist()
-    return tuple(Block(slice(max(0, a - overlap), min(n_rows, b + overlap)), slice(a, b)) for a, b in pairwise(edges))
+    return tuple(
+        Block(slice(max(0, keep.start - overlap), min(n_rows, keep.stop + overlap)), keep)
+        for keep in row_blocks(scan, fitting - 2 * overlap)
+    )
 
 
 class Window:

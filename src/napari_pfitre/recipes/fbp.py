@@ -11,7 +11,7 @@ from ..device import resolve_device
 from ..options import check
 from ..results import Progress, Run
 from ..scans import TomoScan
-from .blocks import Window, row_blocks
+from .blocks import Window, blocks_that_fit
 from .geometry import line_integrals, projector, sinograms
 from .journal import Journal
 from .recipe import Recipe
@@ -48,7 +48,7 @@ def fbp(scan: TomoScan, options: FbpOptions, device: str = "auto") -> Run:
     data = np.zeros((n_rows, n, n), np.float32)
     window = Window()
     stop: bool | None = False
-    for block in row_blocks(n_rows, _bytes_per_row(scan, options), where):
+    for block in blocks_that_fit(scan, _bytes_per_row(scan, options), where):
         y = sinograms(scan, block.read)
         for start in range(block.keep.start, block.keep.stop, _ROWS_A_STEP):
             rows = slice(start, min(start + _ROWS_A_STEP, block.keep.stop))

@@ -17,7 +17,7 @@ from ..device import resolve_device
 from ..options import check
 from ..results import Progress, Run
 from ..scans import TomoScan
-from .blocks import Window, row_blocks, spread
+from .blocks import Window, blocks_that_fit, spread
 from .geometry import line_integrals, projector, sinograms
 from .journal import Journal
 from .recipe import Recipe
@@ -70,7 +70,7 @@ def fista_tv(scan: TomoScan, options: FistaTvOptions, device: str = "auto") -> R
     noise = noise_level(scan)
     strength = options.weight * noise * math.sqrt(A.diagonal())
     in_3d = options.dimensions == "3-D"
-    blocks = row_blocks(n_rows, _bytes_per_row(scan, options), where, OVERLAP if in_3d else 0)
+    blocks = blocks_that_fit(scan, _bytes_per_row(scan, options), where, OVERLAP if in_3d else 0)
     total = options.iterations * len(blocks)
     data = np.zeros((n_rows, n, n), np.float32)
     window = Window()
@@ -132,7 +132,7 @@ def _notices(blocks: tuple, in_3d: bool) -> tuple[str, ...]:
 
 
 def _bytes_per_row(scan: TomoScan, options: FistaTvOptions) -> int:
-    """In float32: three sinograms, and slices: iterates, AᵀA of them, Aᵀy, work space, preview, result, and the dual."""
+    """In float32: three sinograms; of slices iterates, AᵀA of them, Aᵀy, work space, preview, result, and the dual."""
     n_angles, _, n = scan.shape
     slices = 11 + (3 if options.dimensions == "3-D" else 2)
     return 4 * (3 * n_angles * n + slices * n * n)
