@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_pfitre.device import size_text
 from napari_pfitre.plugin._layers import scan_of, volume_layers
 from napari_pfitre.results import Provenance, Volume
 
@@ -45,7 +46,8 @@ def test_a_volume_beyond_memory_is_refused_with_numbers_until_insisted(window, d
 
 def test_the_forecast_says_what_a_run_needs(window):
     _, widget, _ = window
-    assert "needs about 6.0 MB of" in widget.forecast.value
+    memory = widget.recipe.memory(widget.chosen, widget.form.options)
+    assert f"needs about {size_text(memory.needed)} of" in widget.forecast.value
     widget.method.value = "quick"
     assert "in blocks" in widget.forecast.value
     widget.form.row("pause").native.setText("-3")
