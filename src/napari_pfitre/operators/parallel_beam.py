@@ -21,6 +21,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.fft
+import scipy.integrate
 import torch
 
 from . import nufft
@@ -128,7 +129,7 @@ class ParallelBeam:
             else self.weights.cpu().numpy()  # fmt: skip
         nu = np.arange(-512, 513) / 1024
         power = _sincs(self.angles, nu) ** 2
-        return float((np.trapezoid(power, nu, axis=1) * weights).sum())
+        return float((scipy.integrate.trapezoid(power, nu, axis=1) * weights).sum())
 
     def _measure_lines(self) -> None:
         """Frequencies, footprint and phases of the lines, (angle, line)."""

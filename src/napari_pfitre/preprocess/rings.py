@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +47,8 @@ def remove_rings(scan: TomoScan, method: str = "filtering", width: int = 9) -> T
     method
         One of `RING_METHODS`.
     width
-        Window in pixels along columns; stripes up to about half of it are removed. algotom's methods only.
+        Window in pixels along columns; stripes up to about half of it are removed. "fitting" and
+        "tomopy-ti" know no width.
     """
     if method not in RING_METHODS:
         hint = "; TomoPy is not installed here" if method.startswith("tomopy-") else ""
@@ -58,7 +61,9 @@ def remove_rings(scan: TomoScan, method: str = "filtering", width: int = 9) -> T
         scan, "remove_rings", "transmission", "line integrals",
         advice="apply flat_field first" if scan.quantity == "counts" else "fluorescence has no pixels with a gain",
     )  # fmt: skip
-    correct = _tomopy(method.removeprefix("tomopy-")) if method.startswith("tomopy-") else _algotom(method, width)
+    correct = (
+        _tomopy(method.removeprefix("tomopy-"), width) if method.startswith("tomopy-") else _algotom(method, width)
+    )
     if scan.quantity == "line integrals":
         correct = _through_transmission(correct)
     return scan.replace(
@@ -117,12 +122,34 @@ def _algotom_sinogram(sinogram: np.ndarray, method: str, width: int) -> np.ndarr
             return removal.remove_all_stripe(sinogram, snr=3.0, la_size=2 * width + 3, sm_size=width)
 
 
-def _tomopy(method: str) -> Sinograms:
+def _tomopy(method: str, width: int) -> Sinograms:
     def correct(block: np.ndarray) -> np.ndarray:
-        function = getattr(importlib.import_module("tomopy.prep.stripe"), f"remove_stripe_{method}")
-        return np.asarray(function(np.ascontiguousarray(block), ncore=1), dtype=np.float32)
+        stripe = importlib.import_module("tomopy.prep.stripe")
+        for row in range(block.shape[1]):
+            before = np.array(block[:, row : row + 1], dtype=np.float32, order="C")  # TomoPy writes into what it gets
+            if np.ptp(before.mean(axis=0)) == 0:
+                continue  # no stripe at all: "ti" would look for it a million times
+            try:
+                with np.errstate(divide="raise", invalid="ignore"):
+                    after = _tomopy_sinogram(stripe, before.copy(), method, width)
+            except FloatingPointError:
+                continue  # every projection has the same sum, by which "ti" weighs its correction: nothing stands out
+            block[:, row : row + 1] = np.where(np.isfinite(after), after, before)
+        return block
 
     return correct
+
+
+def _tomopy_sinogram(stripe: Any, sinogram: np.ndarray, method: str, width: int) -> np.ndarray:
+    """TomoPy's own settings, but for two that cost far more than rings do (docs/decisions/ring-removal.md)."""
+    match method:
+        case "fw":  # every level of wavelets above the stripes' width takes from the object only
+            level = max(1, round(math.log2(width / 2)))
+            return stripe.remove_stripe_fw(sinogram, level=level, sigma=1, ncore=1)
+        case "ti":  # alpha adds a share of the darkest value to all of them
+            return stripe.remove_stripe_ti(sinogram, alpha=0.0, ncore=1)
+        case _:
+            return stripe.remove_stripe_sf(sinogram, size=width // 2 + 1, ncore=1)
 
 
 def _through_transmission(correct: Sinograms) -> Sinograms:
