@@ -1,6 +1,7 @@
 """Write the tables of options in docs/command-line.md from the options dataclasses:  python docs/tables.py
 
 Between ``<!-- options: NAME -->`` and ``<!-- end -->`` everything is replaced. A test fails when that was forgotten.
+The tables are the same with and without TomoPy: gridrec has its own, the text names TomoPy's ring removal.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from napari_pfitre.cli.flags import Section, option_rows
 from napari_pfitre.cli.run import sections
 from napari_pfitre.cli.simulate import sections as simulate_sections
 from napari_pfitre.recipes import RECIPES
+from napari_pfitre.recipes.gridrec import GRIDREC
 
 PAGE = Path(__file__).with_name("command-line.md")
 
@@ -19,7 +21,7 @@ PAGE = Path(__file__).with_name("command-line.md")
 def named_sections() -> dict[str, Section]:
     """Every section of flags, by the name it has in the page."""
     found = {"simulate": simulate_sections()[0]}
-    for name, recipe in RECIPES.items():
+    for name, recipe in (RECIPES | {GRIDREC.name: GRIDREC}).items():
         method, preparation, reading = sections(recipe)
         found |= {name: method, "prepare": preparation, "read": reading}
     return found
@@ -30,7 +32,8 @@ def rewritten(text: str) -> str:
     known = named_sections()
 
     def table(match: re.Match) -> str:
-        return "\n".join([match[1], *option_rows(known.pop(match[2])), "<!-- end -->"])
+        rows = (re.sub(r"\\\|tomopy-\w+", "", row) for row in option_rows(known.pop(match[2])))
+        return "\n".join([match[1], *rows, "<!-- end -->"])
 
     text = re.sub(r"(<!-- options: (\S+) -->)\n.*?<!-- end -->", table, text, flags=re.DOTALL)
     if known:

@@ -1,7 +1,7 @@
 """Gridrec: projections laid onto a Cartesian grid in Fourier space, by TomoPy, block of rows by block of rows.
 
 Dowd et al., SPIE 3772 (1999) 166; Marone & Stampanoni, J. Synchrotron Rad. 19 (2012) 1029. TomoPy grids; what its
-volumes lack to agree with our back-projection is added here (docs/decisions/gridrec.md): columns padded to twice the
+volumes lack to agree with our back-projection is added here (docs/methods/gridrec.md): columns padded to twice the
 width, the axis and every known displacement put in place to a fraction of a pixel, angles weighted by what they stand
 for, the gridding's gain divided out, and the mean, which gridrec leaves out, restored.
 """
