@@ -115,3 +115,12 @@ def test_batches_are_independent(A):
 def test_wrong_shape_is_refused(A):
     with pytest.raises(ValueError, match="expected"):
         A(torch.zeros(5, 7))
+
+
+def test_preconditioner_is_symmetric_and_positive(A):
+    """⟨P u, v⟩ = ⟨u, P v⟩ and ⟨P u, u⟩ > 0, which conjugate gradients need"""
+    rho = 0.1 * A.diagonal()
+    u, v = _random(A, A.domain_shape, 9), _random(A, A.domain_shape, 10)
+    Pu, Pv = A.precondition(u, rho), A.precondition(v, rho)
+    assert abs((Pu.double() * v).sum() - (u.double() * Pv).sum()) <= 1e-5 * Pu.norm() * v.norm()
+    assert (Pu * u).sum() > 0

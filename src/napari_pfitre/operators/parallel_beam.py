@@ -68,7 +68,8 @@ class ParallelBeam:
         self.angles = np.atleast_1d(np.asarray(angles, dtype=float))
         self.n_columns = int(n_columns)
         self.device = torch.device(device)
-        self.domain_shape = (n_columns, n_columns) if image_shape is None else tuple(image_shape)
+        ny, nx = (n_columns, n_columns) if image_shape is None else image_shape
+        self.domain_shape = (ny, nx)
         self.range_shape = (len(self.angles), self.n_columns)
         self.centre = (n_columns - 1) / 2 if centre is None else float(centre)
         self.shifts = np.zeros(len(self.angles)) if shifts is None else np.asarray(shifts, dtype=float)
@@ -103,6 +104,24 @@ class ParallelBeam:
         if self.device.type == "cpu":
             return self._convolve_on_cores(slices).view(x.shape)
         return _in_batches(self._convolve, slices, len(slices)).view(x.shape)
+
+    def precondition(self, x: torch.Tensor, rho: float) -> torch.Tensor:
+        """About (AᵀWA + ρ)⁻¹ x: the inverse of T. Chan's circulant next to AᵀWA, whose eigenvalues below 0 count as 0.
+
+        The circulant is the mean of the convolution's diagonals with those that wrap round (SIAM J. Sci. Stat. Comput.
+        9 (1988) 766), so it is inverted by FFTs of the image's own size, a quarter of what `normal` costs.
+        """
+        inverse = 1 / (self._circulant_spectrum + rho)
+        slices = x.reshape(-1, *self.domain_shape)
+        if self.device.type == "cpu":
+            factors = inverse.numpy()
+
+            def invert(image: np.ndarray, result: np.ndarray) -> None:
+                spectrum = scipy.fft.rfft2(image, overwrite_x=False)
+                result[:] = scipy.fft.irfft2(spectrum * factors, s=image.shape, overwrite_x=True)
+
+            return _on_cores(invert, slices).view(x.shape)
+        return torch.fft.irfft2(torch.fft.rfft2(slices) * inverse, s=self.domain_shape).view(x.shape)
 
     def weigh(self, y: torch.Tensor) -> torch.Tensor:
         """W y."""
@@ -186,27 +205,16 @@ class ParallelBeam:
         return torch.fft.irfft(torch.fft.ifft(spectrum, dim=-2)[..., :ny, :], n=px)[..., :nx]
 
     def _convolve_on_cores(self, x: torch.Tensor) -> torch.Tensor:
-        """The same slice by slice, each on one core and in its cache.
-
-        Threads meet once a stack, not at every FFT: four times faster than torch's own threads on a busy machine, and
-        no slower on a quiet one.
-        """
+        """The same slice by slice, each on one core and in its cache."""
         (ny, nx), (py, px) = self.domain_shape, self._padded_shape
-        kernel, out = self._kernel_spectrum.numpy(), torch.empty_like(x)
+        kernel = self._kernel_spectrum.numpy()
 
-        def some(source: torch.Tensor, target: torch.Tensor) -> None:
-            for image, result in zip(source.numpy(), target.numpy(), strict=True):
-                spectrum = scipy.fft.fft(scipy.fft.rfft(image, n=px), n=py, axis=0, overwrite_x=True)
-                spectrum *= kernel
-                result[:] = scipy.fft.irfft(scipy.fft.ifft(spectrum, axis=0, overwrite_x=True)[:ny], n=px)[:, :nx]
+        def convolve(image: np.ndarray, result: np.ndarray) -> None:
+            spectrum = scipy.fft.fft(scipy.fft.rfft(image, n=px), n=py, axis=0, overwrite_x=True)
+            spectrum *= kernel
+            result[:] = scipy.fft.irfft(scipy.fft.ifft(spectrum, axis=0, overwrite_x=True)[:ny], n=px)[:, :nx]
 
-        threads = min(torch.get_num_threads(), len(x)) if x.numel() >= WORTH_A_THREAD else 1
-        if threads == 1:
-            some(x, out)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(some, x.tensor_split(threads), out.tensor_split(threads)))
-        return out
+        return _on_cores(convolve, x)
 
     @property
     def _padded_shape(self) -> tuple[int, int]:
@@ -222,6 +230,8 @@ class ParallelBeam:
         n_line = 2 * scipy.fft.next_fast_len(math.ceil(math.hypot(*self.domain_shape) / 2) + 16) + 1
         nu = np.arange(n_line // 2 + 1) / n_line
         weights = np.ones(len(self.angles)) if self.weights is None else self.weights.double().cpu().numpy()
+        if weights.ndim == 2:  # only the preconditioner asks for K then, and is content with a mean
+            weights = weights.mean(axis=1)
         power = _sincs(self.angles, nu) ** 2 * weights[:, None] / n_line
         power[:, 1:] *= 2  # for −ν, whose contribution is the complex conjugate
         rows, columns = (-2 * np.pi * np.outer(f(self.angles), nu).ravel() for f in (np.sin, np.cos))
@@ -232,10 +242,43 @@ class ParallelBeam:
         spectrum = scipy.fft.rfft2(np.fft.ifftshift(kernel)).real
         return torch.as_tensor(spectrum, dtype=torch.float32, device=self.device)
 
+    @cached_property
+    def _circulant_spectrum(self) -> torch.Tensor:
+        """The eigenvalues of the circulant next to AᵀWA, (n_y, n_x/2 + 1), none below 0."""
+        kernel = scipy.fft.irfft2(self._kernel_spectrum.double().cpu().numpy(), s=self._padded_shape)
+        for axis, n in enumerate(self.domain_shape):
+            share = (np.arange(n) / n).reshape(-1, *[1] * (1 - axis))
+            ahead = np.take(kernel, range(n), axis)
+            behind = np.take(kernel, range(-n, 0), axis)
+            kernel = (1 - share) * ahead + share * behind
+        spectrum = scipy.fft.rfft2(kernel).real.clip(min=0)
+        return torch.as_tensor(spectrum, dtype=torch.float32, device=self.device)
+
 
 def _sincs(angles: np.ndarray, nu: np.ndarray) -> np.ndarray:
     """The strip's footprint in Fourier space, (angle, frequency)."""
     return np.sinc(np.outer(np.cos(angles), nu)) * np.sinc(np.outer(np.sin(angles), nu)) * np.sinc(nu)
+
+
+def _on_cores(function: Callable[[np.ndarray, np.ndarray], None], x: torch.Tensor) -> torch.Tensor:
+    """function(image, result) for every slice of x, each slice on one core.
+
+    Threads meet once a stack, not at every FFT: four times faster than torch's own threads on a busy machine, and no
+    slower on a quiet one.
+    """
+    out = torch.empty_like(x)
+
+    def some(source: torch.Tensor, target: torch.Tensor) -> None:
+        for image, result in zip(source.numpy(), target.numpy(), strict=True):
+            function(image, result)
+
+    threads = min(torch.get_num_threads(), len(x)) if x.numel() >= WORTH_A_THREAD else 1
+    if threads == 1:
+        some(x, out)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(some, x.tensor_split(threads), out.tensor_split(threads)))
+    return out
 
 
 def _in_batches(function: Callable, data: torch.Tensor, batch: int) -> torch.Tensor:
