@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -116,4 +117,7 @@ def main() -> None:
     """The console script."""
     from . import cli
 
+    # Threads that wait, wait asleep: as fast on a quiet machine, and far faster where others work. Read once, by the
+    # OpenMP of torch and numba, so it has to stand in the environment before they are loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(cli.main(prog_name="napari-pfitre", standalone_mode=True))
