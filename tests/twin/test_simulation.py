@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from napari_pfitre.errors import OptionError
-from napari_pfitre.options import from_dict
+from napari_pfitre.options import describe, from_dict
 from napari_pfitre.twin import Grid, SimulateOptions, circuit, project, simulate
 from napari_pfitre.twin.phantoms import Ellipsoids
-from napari_pfitre.twin.simulation import _measure, planned_angles
+from napari_pfitre.twin.plan import planned_angles
+from napari_pfitre.twin.simulation import _Geometry, _measure
 
 SMALL = SimulateOptions(size=48, slices=4, angles=31)
 ROUGH = dataclasses.replace(
@@ -119,7 +120,7 @@ def test_displacements_move_the_object():
     """The shadow of a ball moves by just the rows and columns asked for."""
     ball = Ellipsoids(np.zeros((1, 3)), np.full((1, 3), 0.17), np.eye(3)[None], np.ones(1))
     shifts = np.random.default_rng(0).uniform(-3, 3, (7, 2))
-    _, sinograms = _measure(ball, Grid.cubic(48, 32), np.linspace(0, 2, 7), 23.5, shifts, 2)
+    _, sinograms = _measure(ball, _Geometry(Grid.cubic(48, 32), np.linspace(0, 2, 7), 23.5, shifts, 2))
     weight = sinograms.sum(axis=(1, 2), dtype=float)
     rows = sinograms.sum(axis=2, dtype=float) @ (np.arange(32) - 15.5) / weight
     columns = sinograms.sum(axis=1, dtype=float) @ (np.arange(48) - 23.5) / weight
@@ -175,7 +176,7 @@ def test_planned_angles(missing, centre):
     assert gaps == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("phantom", ["circuit", "lamella", "blocks", "ellipsoids", "shepp-logan", "foam", "grains"])
+@pytest.mark.parametrize("phantom", next(o.choices for o in describe(SimulateOptions) if o.name == "phantom"))
 def test_every_phantom(phantom):
     scan, truth = simulate(dataclasses.replace(SMALL, phantom=phantom, process="any"))
     assert np.isfinite(scan.projections).all()

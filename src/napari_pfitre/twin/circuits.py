@@ -5,9 +5,9 @@ metal layer running across the one below; passivation and pads on top. Tracks ca
 wire of a neighbouring layer passes, with a via there; rails of two tracks' width carry power; stacked vias go
 through all layers; empty ground is filled with dummy squares. Values are relative to copper.
 
-A pillar (rotated about the stack's axis, slices show layers from above) and a lamella (slices are sections
-through the stack, the projections nearest to its surface are the missing ones) are the two ways such samples
-are cut.
+Such samples are cut as a pillar or a cuboid (rotated about the stack's axis, slices show layers from above) or
+as a lamella (slices are sections through the stack, the projections nearest to its surface are the missing
+ones).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def circuit(
     height: float,
     *,
     process: str = "logic",
-    cut: Literal["pillar", "lamella"] = "pillar",
+    cut: Literal["pillar", "lamella", "cuboid"] = "pillar",
 ) -> Layers:
     """Draw a circuit.
 
@@ -70,8 +70,11 @@ def circuit(
         Which sample the focused ion beam left standing.
     """
     p = PROCESSES[process]
-    pillar = cut == "pillar"
+    pillar = cut != "lamella"  # layers from above
     half_x, half_y = (0.5, 0.5) if pillar else (LAMELLA[0] / 2, height / 2 + 0.1)
+    if cut == "cuboid":
+        diagonal = rng.uniform(0.35, 1.2)
+        half_x, half_y = RADIUS * np.cos(diagonal), RADIUS * np.sin(diagonal)
     field = (-half_x, half_x, -half_y, half_y)
     levels = [_metal(rng, p, level, field) for level in range(len(p.growth))]
     columns = _stacked_vias(rng, p, field)
@@ -108,7 +111,7 @@ def circuit(
         # Up is against the index: row 0 is the top.
         layers.append(Layer(-(bottom + thickness), -bottom, drawing))
         bottom += thickness
-    return Layers(tuple(layers), "z" if pillar else "y", RADIUS if pillar else None)
+    return Layers(tuple(layers), "z" if pillar else "y", RADIUS if cut == "pillar" else None)
 
 
 def _top(slabs: list[tuple[float, Drawing]]) -> float:

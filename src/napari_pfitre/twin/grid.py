@@ -38,6 +38,11 @@ class Grid:
         middle = self.middle + ((start + stop) / 2 - self.shape[0] / 2) * self.steps[0]
         return Grid((stop - start, *self.shape[1:]), self.steps, middle)
 
+    def wider(self, pixels: int) -> Grid:
+        """With `pixels` more on each of the four sides of a slice."""
+        n_z, n_y, n_x = self.shape
+        return Grid((n_z, n_y + 2 * pixels, n_x + 2 * pixels), self.steps, self.middle)
+
     @property
     def height(self) -> float:
         return self.shape[0] * self.steps[0]

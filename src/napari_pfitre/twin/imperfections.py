@@ -1,8 +1,8 @@
 """What goes wrong between an object and the numbers on disk, each with a strength of its own; 0 is off.
 
-In the order of the physics: the object moves (`displacements`, `angle_errors`), the beam changes
-(`beam_drift`), the detector's pixels differ (`pixel_gains`), photons are counted (`expose`), pixels fail
-(`bad_pixels`).
+In the order of the physics: the object moves (`displacements`, `angle_errors`), more than the object is in the
+beam (`background`), the optics blur (`blurred`), the beam changes (`beam_drift`), the detector's pixels differ
+(`pixel_gains`), photons are counted (`expose`), pixels fail (`bad_pixels`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ __all__ = [
     "Faults",
     "add_noise",
     "angle_errors",
+    "background",
     "bad_pixels",
     "beam_drift",
+    "blurred",
     "displacements",
     "expose",
     "pixel_gains",
@@ -48,6 +50,35 @@ def displacements(rng: np.random.Generator, n: int, jitter: float, drift: float)
 def angle_errors(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:
     """By how much the stage missed each angle: independent, normal, in the unit of `strength`."""
     return strength * rng.normal(size=n)
+
+
+def background(rng: np.random.Generator, shape: tuple[int, int, int], strength: float) -> np.ndarray:
+    """A weak, smooth offset that belongs to no voxel, (angle, row, column); mean about `strength`, nowhere negative.
+
+    It leans and bends across the detector and changes slowly over the scan, as scatter, resin around the sample or
+    a badly subtracted spectrum do.
+    """
+    n_angles, n_rows, n_columns = shape
+    column, row = np.linspace(-1, 1, n_columns), np.linspace(-1, 1, n_rows)
+    lean, bend, down = rng.uniform((-0.4, -0.4, -0.3), (0.4, 0.4, 0.3))
+    over = np.exp(wander(rng, n_angles, 0.3))
+    across = 1 + lean * column + bend * (column**2 - 1 / 3)
+    field = strength * over[:, None, None] * ((1 + down * row)[:, None] * across)
+    return field.astype(np.float32)
+
+
+def blurred(projections: np.ndarray, resolution: float) -> np.ndarray:
+    """A normal blur along rows and columns, `resolution` its full width at half maximum in pixels.
+
+    (angle, row, column); what lies beside the detector is taken to be like its border.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    sigma = resolution / np.sqrt(8 * np.log(2))
+    for axis in (1, 2):
+        if projections.shape[axis] > 1:
+            projections = gaussian_filter1d(projections, sigma, axis, mode="nearest", truncate=3.5)
+    return projections
 
 
 def beam_drift(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:
@@ -145,13 +176,18 @@ def expose(
 
 
 def add_noise(
-    rng: np.random.Generator, line_integrals: np.ndarray, noise: float, faults: Faults = PERFECT
+    rng: np.random.Generator,
+    line_integrals: np.ndarray,
+    noise: float,
+    faults: Faults = PERFECT,
+    largest: float | None = None,
 ) -> np.ndarray:
     """The same imperfections on line integrals, with normal noise of `noise` times the largest.
 
-    A dead pixel reads twice the largest line integral, a hot one minus half of it.
+    `largest` may be that of the object alone. A dead pixel reads twice the largest line integral, a hot one minus
+    half of it.
     """
-    largest = float(line_integrals.max())
+    largest = float(line_integrals.max()) if largest is None else largest
     data = line_integrals + noise * largest * rng.standard_normal(line_integrals.shape, dtype=np.float32)
     if faults.intensity is not None:
         data -= np.log(faults.intensity)[:, None, None]

@@ -19,16 +19,43 @@ class SimulateOptions:
     """A simulated scan with its truth. Every imperfection is off at 0."""
 
     phantom: Annotated[
-        Literal["circuit", "lamella", "blocks", "ellipsoids", "shepp-logan", "foam", "grains"],
+        Literal[
+            "circuit",
+            "lamella",
+            "cuboid",
+            "micrograph",
+            "blocks",
+            "ellipsoids",
+            "shepp-logan",
+            "foam",
+            "grains",
+            "picture",
+            "pattern",
+        ],
         {
             "tooltip": "Object: a circuit's pillar seen from above, a circuit's lamella seen from the side, "
-            "blocks without any symmetry, random ellipsoids, the Shepp-Logan head, a foam, packed grains"
+            "a circuit's cuboid seen from above, a circuit with an electron micrograph's textures, "
+            "blocks without any symmetry, random ellipsoids, the Shepp-Logan head, a foam, packed grains, "
+            "pictures from scikit-image, random patterns"
         },
     ] = "circuit"
     process: Annotated[
         Literal["any", "logic", "fine", "coarse", "memory", "power"],
         {"tooltip": "Technology of a circuit: its pitches and its style of wiring; any lets the seed decide"},
     ] = "logic"
+    turn: Annotated[
+        float,
+        {"min": -360.0, "max": 360.0, "unit": "°", "tooltip": "Turns the object within its slices, to the left"},
+    ] = 0.0
+    overfill: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 3.0,
+            "step": 0.1,
+            "tooltip": "By how much the object is enlarged; from 0.1 on it reaches beyond the field of view",
+        },
+    ] = 0.0
     size: Annotated[
         int, {"min": 16, "max": 4096, "label": "columns", "unit": "pixels", "tooltip": "Detector columns"}
     ] = 128
@@ -53,6 +80,13 @@ class SimulateOptions:
             "tooltip": "Middle of the missing wedge; 90 leaves angles around 0",
         },
     ] = 90.0
+    arcs: Annotated[
+        int,
+        {"min": 1, "max": 20, "tooltip": "Number of arcs the angles come in; they share what is missing between them"},
+    ] = 1
+    lost: Annotated[float, {**_FRACTION, "max": 0.99, "tooltip": "Part of the projections that is lost, at random"}] = (
+        0.0
+    )
     photons: Annotated[
         float | None,
         {"min": 1.0, "max": 1e9, "tooltip": "Photons in a pixel of the open beam; empty for line integrals"},
@@ -70,6 +104,37 @@ class SimulateOptions:
             "tooltip": "−ln of the transmission along the object's darkest row or column",
         },
     ] = 2.0
+    blur: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 20.0,
+            "step": 0.5,
+            "unit": "pixels",
+            "tooltip": "Resolution of the projections, full width at half maximum",
+        },
+    ] = 0.0
+    background: Annotated[
+        float, {**_FRACTION, "tooltip": "Smooth offset of the projections, relative to the largest line integral"}
+    ] = 0.0
+    surroundings: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 10.0,
+            "step": 0.1,
+            "tooltip": "Density of things across the border of the field of view, relative to metal",
+        },
+    ] = 0.0
+    hot_spots: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 100.0,
+            "step": 0.5,
+            "tooltip": "Density of bright specks at the rim and beyond, relative to metal",
+        },
+    ] = 0.0
     jitter: Annotated[
         float,
         {

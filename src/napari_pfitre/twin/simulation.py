@@ -13,12 +13,17 @@ import numpy as np
 from ..options import as_dict
 from ..results import Provenance, Volume
 from ..scans import Quantity, Step, TomoScan
+from . import beyond, phantoms
 from . import imperfections as spoil
-from . import phantoms
 from .circuits import PROCESSES, circuit
 from .grid import Grid, Phantom, overlap
+from .patterns import pattern
+from .pictures import pictures
+from .placing import Placed
+from .plan import kept_projections, planned_arcs
 from .settings import SimulateOptions
 from .strip import project
+from .texture import micrograph
 
 __all__ = ["Simulation", "simulate"]
 
@@ -32,7 +37,10 @@ class Simulation(NamedTuple):
 
 # One stream of random numbers a topic: switching one imperfection on leaves the object and all the others as
 # they were.
-_TOPICS = ("object", "shifts", "angles", "beam", "gains", "bad pixels", "noise")
+_TOPICS = (
+    "object", "shifts", "angles", "beam", "gains", "bad pixels", "noise",
+    "arcs", "lost", "background", "surroundings", "hot spots",
+)  # fmt: skip
 
 _WORKING_BYTES = 512 * 2**20  # of the fine raster; tall volumes are drawn and projected in slabs
 
@@ -55,17 +63,41 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     rng = {topic: np.random.default_rng(stream) for topic, stream in zip(_TOPICS, streams, strict=True)}
     grid = Grid.cubic(o.size, o.slices)
 
-    nominal = planned_angles(o.angles, o.missing, o.wedge_centre)
+    nominal = planned_arcs(rng["arcs"], o.angles, o.missing, o.wedge_centre, o.arcs)
     actual = nominal + np.deg2rad(spoil.angle_errors(rng["angles"], o.angles, o.angle_error))
     shifts = spoil.displacements(rng["shifts"], o.angles, o.jitter, o.drift)
     axis = (o.size - 1) / 2 + o.centre_offset
+    geometry = _Geometry(grid, actual, axis, shifts, o.oversampling)
     phantom = _PHANTOMS[o.phantom](rng["object"], grid.height, o)
-    truth, sinograms = _measure(phantom, grid, actual, axis, shifts, o.oversampling)
+    margin = 0
+    if o.turn or o.overfill:
+        phantom = Placed(phantom, np.deg2rad(o.turn), 1 + o.overfill)
+        margin = int(np.ceil(o.size * o.overfill / 2))
+    truth, sinograms = _measure(phantom, geometry, margin)
     # From the object alone: the truth must not change with the angles or with what is displaced.
     darkest = max(float(truth.sum(axis=along).max()) for along in (1, 2))
     scale = o.absorption / darkest if darkest > 0 else 1.0
+    largest = scale * float(sinograms.max())
+    for strength, name, draw in (
+        (o.surroundings, "surroundings", beyond.surroundings),
+        (o.hot_spots, "hot spots", beyond.hot_spots),
+    ):
+        if strength:
+            more = draw(rng[name], grid.height, strength)
+            in_view, shadow = _measure(more, geometry, int(np.ceil(o.size * (beyond.REACH - 1) / 2)))
+            truth += in_view
+            sinograms += shadow
     truth *= scale
     sinograms *= scale
+    if o.background:
+        sinograms += spoil.background(rng["background"], sinograms.shape, o.background * largest)
+    if o.blur:
+        # Optics add up intensities; line integrals that were never a transmission are blurred themselves.
+        sinograms = (
+            spoil.blurred(sinograms, o.blur)
+            if o.photons is None
+            else -np.log(np.maximum(spoil.blurred(np.exp(-sinograms), o.blur), 1e-30))
+        )
 
     faults = spoil.Faults(
         spoil.beam_drift(rng["beam"], o.angles, o.beam_drift) if o.beam_drift else None,
@@ -75,9 +107,12 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     quantity: Quantity = "line integrals" if o.photons is None else "counts"
     flats = darks = None
     if o.photons is None:
-        projections = spoil.add_noise(rng["noise"], sinograms, o.noise, faults)
+        projections = spoil.add_noise(rng["noise"], sinograms, o.noise, faults, largest)
     else:
         projections, flats, darks = spoil.expose(rng["noise"], sinograms, o.photons, faults, o.frames)
+    if o.lost:
+        kept = kept_projections(rng["lost"], o.angles, o.lost)
+        projections, nominal, actual, shifts = (each[kept] for each in (projections, nominal, actual, shifts))
     pixel = o.pixel_size * 1e-9
     moved = bool(o.jitter or o.drift)
     scan = TomoScan(
@@ -118,35 +153,34 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     return Simulation(scan, Volume(truth, (pixel,) * 3, provenance, name=f"{_name(o)}, truth"))
 
 
-def planned_angles(count: int, missing: float, wedge_centre: float) -> np.ndarray:
-    """Angles in radians, evenly over what is not missing, in ascending order; the wedge is given in degrees.
+class _Geometry(NamedTuple):
+    grid: Grid  #: of the truth
+    angles: np.ndarray
+    axis: float  #: column
+    shifts: np.ndarray  #: (angle, 2)
+    factor: int  #: how many times finer the object is drawn
 
-    The gap modulo 180° is the missing wedge; without one, the step from the last angle on to the first is as
-    wide as all the others.
+
+def _measure(phantom: Phantom, geometry: _Geometry, beside: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The truth on the grid, and its line integrals (angle, row, column) with everything displaced.
+
+    What lies up to `beside` pixels outside the grid is projected as well.
     """
-    if count == 1:
-        return np.deg2rad([wedge_centre - 90.0])
-    # with a wedge both ends are measured; without one the last angle would repeat the first
-    half = (180 - missing) / 2 if missing else 90 * (1 - 1 / count)
-    return np.deg2rad(np.linspace(wedge_centre - 90 - half, wedge_centre - 90 + half, count))
-
-
-def _measure(
-    phantom: Phantom, grid: Grid, angles: np.ndarray, axis: float, shifts: np.ndarray, factor: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The truth on the grid, and its line integrals (angle, row, column) with everything displaced."""
+    grid, angles, axis, shifts, factor = geometry
     slices, size = grid.shape[0], grid.shape[2]
     # Averaging along the axis and projecting commute; only where rows move is a finer z needed, and some margin.
     moves = bool(shifts[:, 0].any())
     z_factor, margin = (factor, int(np.ceil(np.abs(shifts[:, 0]).max()))) if moves else (1, 0)
     truth = np.empty(grid.shape, np.float32)
     sinograms = np.empty((len(angles), slices, size), np.float32)
-    step = max(1, _WORKING_BYTES // (4 * z_factor * (size * factor) ** 2) - 2 * margin)
+    seen = slice(beside * factor, (beside + size) * factor)
+    step = max(1, _WORKING_BYTES // (4 * z_factor * ((size + 2 * beside) * factor) ** 2) - 2 * margin)
     for start in range(0, slices, step):
         rows = slice(start, min(start + step, slices))
         count = rows.stop - rows.start
-        fine = phantom.rasterise(grid.slab(rows.start - margin, rows.stop + margin).finer(z_factor, factor))
-        inside = fine[margin * z_factor : (margin + count) * z_factor]
+        slab = grid.wider(beside).slab(rows.start - margin, rows.stop + margin)
+        fine = phantom.rasterise(slab.finer(z_factor, factor))
+        inside = fine[margin * z_factor : (margin + count) * z_factor, seen, seen]
         split = inside.reshape(count, z_factor, size, factor, size, factor)
         truth[rows] = split.mean(axis=(1, 3, 5), dtype=np.float32)
         lines = project(fine, angles, size, centre=axis, shifts=shifts[:, 1], factor=factor)
@@ -162,11 +196,15 @@ def _measure(
 _PHANTOMS: dict[str, Callable[[np.random.Generator, float, SimulateOptions], Phantom]] = {
     "circuit": lambda rng, height, o: circuit(rng, height, process=_process(rng, o), cut="pillar"),
     "lamella": lambda rng, height, o: circuit(rng, height, process=_process(rng, o), cut="lamella"),
+    "cuboid": lambda rng, height, o: circuit(rng, height, process=_process(rng, o), cut="cuboid"),
+    "micrograph": lambda rng, height, o: micrograph(rng, height, process=_process(rng, o)),
     "blocks": lambda rng, height, o: phantoms.blocks(height),
     "ellipsoids": lambda rng, height, o: phantoms.ellipsoids(rng, height),
     "shepp-logan": lambda rng, height, o: phantoms.shepp_logan(),
     "foam": lambda rng, height, o: phantoms.foam(rng, height),
     "grains": lambda rng, height, o: phantoms.grains(rng, height),
+    "picture": lambda rng, height, o: pictures(rng, height),
+    "pattern": lambda rng, height, o: pattern(rng, height),
 }
 
 
