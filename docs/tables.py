@@ -12,8 +12,7 @@ from pathlib import Path
 from napari_pfitre.cli.flags import Section, option_rows
 from napari_pfitre.cli.run import sections
 from napari_pfitre.cli.simulate import sections as simulate_sections
-from napari_pfitre.recipes import RECIPES
-from napari_pfitre.recipes.gridrec import GRIDREC
+from napari_pfitre.recipes import GRIDREC, RECIPES
 
 PAGE = Path(__file__).with_name("command-line.md")
 

@@ -165,6 +165,13 @@ def test_ctrl_c_once_keeps_what_there_is(scan_file, tmp_path):
     assert volume.provenance.figures.get("iterations", 0) < 10000
 
 
+def test_gridrec_without_tomopy_says_what_is_missing(call, scan_file, tmp_path, monkeypatch):
+    monkeypatch.delitem(RECIPES, "gridrec", raising=False)
+    result = call("run", "gridrec", scan_file, "-o", tmp_path / "out.h5")
+    assert result.exit_code == 2
+    assert "needs TomoPy" in result.stderr
+
+
 def test_the_second_ctrl_c_insists():
     before = signal.getsignal(signal.SIGINT)  # ignored where a shell put the tests into the background
     with bar.Interrupt() as stop:

@@ -31,8 +31,10 @@ class Methods(click.Group):
         return list(RECIPES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        from ..recipes import RECIPES
+        from ..recipes import GRIDREC, RECIPES
 
+        if cmd_name == GRIDREC.name and cmd_name not in RECIPES:
+            raise click.UsageError("gridrec needs TomoPy, which is not installed here; conda-forge has it, or use fbp")
         return method_command(RECIPES[cmd_name]) if cmd_name in RECIPES else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from .fista_tv import FISTA_TV
 from .gridrec import GRIDREC
 from .recipe import Recipe
 
-__all__ = ["RECIPES", "Recipe"]
+__all__ = ["GRIDREC", "RECIPES", "Recipe"]
 
 
 def _installed() -> tuple[Recipe, ...]:
