@@ -87,3 +87,35 @@ def test_bad_pixels():
     integrals = spoil.add_noise(rng(), np.ones((2, 200, 300), np.float32), 0.01, spoil.Faults(bad=bad))
     assert (integrals[:, dead] == 2).all()
     assert (integrals[:, hot] == -0.5).all()
+
+
+@pytest.mark.parametrize("resolution", [1.0, 2.5, 5.0])
+def test_blur_has_the_width_it_states(resolution):
+    """A point becomes a normal spot of that full width at half maximum, and loses nothing."""
+    points = np.zeros((2, 31, 41), np.float32)
+    points[0, 15, 20] = 1
+    spot = spoil.blurred(points, resolution)
+    assert spot[0].sum(dtype=float) == pytest.approx(1, rel=1e-3)
+    assert not spot[1].any()  # projections are not mixed
+    across = spot[0].sum(axis=0) @ (np.arange(41) - 20) ** 2
+    assert np.sqrt(across * 8 * np.log(2)) == pytest.approx(resolution, rel=0.01)
+    np.testing.assert_allclose(spot[0].sum(axis=1)[5:26], spot[0].sum(axis=0)[10:31], rtol=1e-3, atol=1e-7)
+    flat = np.full((1, 1, 9), 3, np.float32)
+    np.testing.assert_allclose(spoil.blurred(flat, resolution), flat, rtol=1e-6)
+
+
+def test_background():
+    """Smooth, positive, of the stated mean, and slowly changing over the scan."""
+    fields = [spoil.background(rng(seed), (60, 20, 40), 0.05) for seed in range(20)]
+    assert np.mean(fields) == pytest.approx(0.05, rel=0.15)
+    for field in fields:
+        assert field.min() >= 0
+        for axis in range(3):
+            assert np.abs(np.diff(field, axis=axis)).max() < 0.25 * field.max()
+    assert np.ptp(fields[0], axis=0).max() > 0.01
+
+
+def test_noise_of_a_stated_size():
+    """The largest line integral may be that of the object alone."""
+    data = spoil.add_noise(rng(), np.zeros((40, 50, 60), np.float32), 0.01, largest=8.0)
+    assert data.std() == pytest.approx(0.08, rel=0.01)

@@ -7,7 +7,11 @@ import pytest
 
 from napari_pfitre.twin import PROCESSES, Grid, circuit
 from napari_pfitre.twin.layers import Drawing, Layer, Layers
+from napari_pfitre.twin.patterns import pattern
 from napari_pfitre.twin.phantoms import blocks, ellipsoids, foam, grains, shepp_logan
+from napari_pfitre.twin.pictures import pictures
+from napari_pfitre.twin.placing import Placed
+from napari_pfitre.twin.texture import micrograph
 
 GRID = Grid.cubic(64, 8)
 
@@ -31,8 +35,30 @@ def halved(volume):
         (foam(rng(), GRID.height), 0.03),
         (grains(rng(), GRID.height), 0.02),
         (shepp_logan(), 0.02),
+        (circuit(rng(), GRID.height, cut="cuboid"), 1e-6),
+        (micrograph(rng(), GRID.height, process="coarse"), 0.05),
+        (pictures(rng(1), GRID.height), 0.02),
+        (pattern(rng(4), GRID.height), 0.03),
+        (pattern(rng(1), GRID.height), 0.05),
+        (pattern(rng(0), GRID.height), 0.02),
+        (Placed(circuit(rng(), GRID.height, cut="cuboid"), 0.4, 1.2), 0.03),
     ],
-    ids=["blocks", "lamella", "pillar", "ellipsoids", "foam", "grains", "shepp-logan"],
+    ids=[
+        "blocks",
+        "lamella",
+        "pillar",
+        "ellipsoids",
+        "foam",
+        "grains",
+        "shepp-logan",
+        "cuboid",
+        "micrograph",
+        "pictures",
+        "labyrinth",
+        "gratings",
+        "shards",
+        "turned",
+    ],
 )
 def test_finer_grid_is_the_same_object(phantom, tolerance):
     """The mean of a raster twice as fine is the raster: exactly for rectangles, nearly for what is round."""
@@ -96,7 +122,7 @@ def test_shepp_logan_upright():
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-@pytest.mark.parametrize("cut", ["pillar", "lamella"])
+@pytest.mark.parametrize("cut", ["pillar", "lamella", "cuboid"])
 def test_circuit(process, cut):
     """Copper in a lighter dielectric, nothing outside, nothing negative; it stays in view at every angle."""
     grid = Grid.cubic(96, 24)

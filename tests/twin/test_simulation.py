@@ -12,6 +12,7 @@ import pytest
 from napari_pfitre.errors import OptionError
 from napari_pfitre.options import describe, from_dict
 from napari_pfitre.twin import Grid, SimulateOptions, circuit, project, simulate
+from napari_pfitre.twin.imperfections import blurred
 from napari_pfitre.twin.phantoms import Ellipsoids
 from napari_pfitre.twin.plan import planned_angles
 from napari_pfitre.twin.simulation import _Geometry, _measure
@@ -203,3 +204,71 @@ def test_sample_data_need_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+ADDED = {"blur": 3.0, "background": 0.05, "surroundings": 0.5, "hot_spots": 6.0, "rings": 0.03, "beam_drift": 0.05}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_switches_change_nothing_else(name):
+    """The noise, the displacements and the sample stay to the last digits when one more thing goes wrong."""
+
+    def noise_and_data(options):
+        noisy, clean = (simulate(dataclasses.replace(options, noise=noise)) for noise in (0.02, 0.0))
+        return noisy.scan.projections - clean.scan.projections, clean
+
+    calm = dataclasses.replace(SMALL, phantom="cuboid", jitter=0.5, angle_error=0.2)
+    noise, still = noise_and_data(calm)
+    other, rough = noise_and_data(dataclasses.replace(calm, **{name: ADDED[name]}))
+    np.testing.assert_allclose(other, noise, atol=2e-6)
+    one, two = still.scan.metadata["simulation"], rough.scan.metadata["simulation"]
+    assert one == two
+    assert np.abs(rough.scan.projections - still.scan.projections).max() > 0.01
+    sample = still.truth.data > 0  # what lies beyond the border may reach into the corners
+    np.testing.assert_allclose(rough.truth.data[sample], still.truth.data[sample], rtol=1e-6)
+
+
+def test_lost_projections_are_left_out():
+    whole = simulate(ROUGH).scan
+    scan = simulate(dataclasses.replace(ROUGH, lost=0.4)).scan
+    assert len(scan.angles) == 19
+    places = np.searchsorted(whole.angles, scan.angles)
+    np.testing.assert_array_equal(scan.angles, whole.angles[places])
+    np.testing.assert_array_equal(scan.projections, whole.projections[places])
+    np.testing.assert_array_equal(scan.shifts, whole.shifts[places])
+    np.testing.assert_array_equal(
+        scan.metadata["simulation"]["angles_deg"], np.array(whole.metadata["simulation"]["angles_deg"])[places]
+    )
+
+
+def test_matter_beside_the_field_casts_a_shadow():
+    """Right of the field it is seen from the right alone; the truth knows nothing of it."""
+    ball = Ellipsoids(np.array([[0.0, 0.1, 0.6]]), np.full((1, 3), 0.05), np.eye(3)[None], np.ones(1))
+    geometry = _Geometry(Grid.cubic(40, 4), np.deg2rad([0.0, 90.0]), 19.5, np.zeros((2, 2)), 2)
+    truth, sinograms = _measure(ball, geometry, 10)
+    assert not truth.any()
+    assert not sinograms[0].any()
+    profile = sinograms[1].sum(axis=0, dtype=float)
+    assert profile @ np.arange(40) / profile.sum() == pytest.approx(19.5 - 0.1 * 40, abs=1e-3)  # y points up
+
+
+def test_overfill():
+    """An object larger than the field: its truth reaches the border, and its mass depends on the angle."""
+    plain, large = (
+        simulate(dataclasses.replace(SMALL, noise=0.0, missing=0.0, overfill=overfill)) for overfill in (0.0, 0.6)
+    )
+    assert not plain.truth.data[:, 0].any()
+    assert large.truth.data[:, :, 24].all()
+    inside, outside = (each.scan.projections.sum(axis=(1, 2), dtype=float) for each in (plain, large))
+    assert np.ptp(inside) < 1e-3 * inside.mean()
+    assert np.ptp(outside) > 1e-2 * outside.mean()
+    assert (outside > 1.05 * large.truth.data.sum()).all()  # rays cross what lies outside the grid
+
+
+def test_blur_of_counts_is_a_blur_of_intensities():
+    options = dataclasses.replace(SMALL, photons=1e7, absorption=5.0, angles=5, noise=0.0)
+    sharp, soft = (simulate(dataclasses.replace(options, blur=blur)).scan.projections for blur in (0.0, 4.0))
+    clean = simulate(dataclasses.replace(options, photons=None)).scan.projections
+    # Response and beam are applied after the optics: compare the ratio of the two scans.
+    expected = blurred(np.exp(-clean), 4.0) / np.exp(-clean)
+    np.testing.assert_allclose((soft - 100.0) / (sharp - 100.0), expected, rtol=0.03)

@@ -2,7 +2,7 @@
 
 Objects are described in fractions of the field of view and drawn on any grid (`circuit`, `phantoms`); scans
 are simulated on a finer grid and by another projector than reconstructions use (`project`), then spoilt
-(`imperfections`).
+(`imperfections`). `scenes` makes small ones of them without end, to learn from.
 """
 
 from __future__ import annotations

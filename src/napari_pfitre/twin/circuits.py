@@ -13,14 +13,17 @@ ones).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from .layers import Drawing, Layer, Layers
 from .routing import Field, Wires, cell_array, clear_of, crossings, fill, pads, route
 
-__all__ = ["PROCESSES", "Process", "circuit"]
+__all__ = ["CUTS", "PROCESSES", "Cut", "Process", "circuit"]
+
+Cut = Literal["pillar", "lamella", "cuboid"]
+CUTS: tuple[Cut, ...] = get_args(Cut)
 
 COPPER, TUNGSTEN, ALUMINIUM, GATE = 1.0, 1.25, 0.55, 0.4
 SUBSTRATE, DIELECTRIC, BARRIER, PASSIVATION = 0.26, 0.12, 0.2, 0.22
@@ -54,7 +57,8 @@ def circuit(
     height: float,
     *,
     process: str = "logic",
-    cut: Literal["pillar", "lamella", "cuboid"] = "pillar",
+    cut: Cut = "pillar",
+    extent: float = 1.0,
 ) -> Layers:
     """Draw a circuit.
 
@@ -68,13 +72,16 @@ def circuit(
         One of `PROCESSES`.
     cut
         Which sample the focused ion beam left standing.
+    extent
+        Width of the sample relative to what fills the field of view; its tracks stay as they are.
     """
     p = PROCESSES[process]
     pillar = cut != "lamella"  # layers from above
-    half_x, half_y = (0.5, 0.5) if pillar else (LAMELLA[0] / 2, height / 2 + 0.1)
+    width, thickness = (extent * length for length in LAMELLA)
+    half_x, half_y = (0.5 * extent, 0.5 * extent) if pillar else (width / 2, height / 2 + 0.1)
     if cut == "cuboid":
         diagonal = rng.uniform(0.35, 1.2)
-        half_x, half_y = RADIUS * np.cos(diagonal), RADIUS * np.sin(diagonal)
+        half_x, half_y = extent * RADIUS * np.cos(diagonal), extent * RADIUS * np.sin(diagonal)
     field = (-half_x, half_x, -half_y, half_y)
     levels = [_metal(rng, p, level, field) for level in range(len(p.growth))]
     columns = _stacked_vias(rng, p, field)
@@ -83,7 +90,7 @@ def circuit(
     for level, wires in enumerate(levels):
         pitch = wires.pitch
         rise = 0.42 * pitch, 0.14 * pitch, 0.72 * pitch  # via, barrier, metal
-        if not pillar and _top(slabs) + sum(rise) > LAMELLA[1] - 0.05:
+        if not pillar and _top(slabs) + sum(rise) > thickness - 0.05 * extent:
             break
         if level:
             vias = crossings(rng, levels[level - 1], wires, 0.5 * min(pitch, levels[level - 1].pitch))
@@ -95,7 +102,7 @@ def circuit(
         middles.append(_top(slabs) + rise[2] / 2)
         slabs.append((rise[2], _drawing(field, DIELECTRIC, (dummies, COPPER), (ground, COPPER))))
     openings = pads(rng, field, pitch)
-    if pillar or _top(slabs) + 0.13 < LAMELLA[1]:
+    if pillar or _top(slabs) + 0.13 < thickness:
         slabs.append((0.03, _drawing(field, PASSIVATION, (_shrunk(openings, 0.8), ALUMINIUM))))
         slabs.append((0.07, _drawing(field, PASSIVATION, (openings, ALUMINIUM))))
     slabs.append((0.3 if pillar else 0.03, _plane(field, PASSIVATION)))
@@ -111,7 +118,7 @@ def circuit(
         # Up is against the index: row 0 is the top.
         layers.append(Layer(-(bottom + thickness), -bottom, drawing))
         bottom += thickness
-    return Layers(tuple(layers), "z" if pillar else "y", RADIUS if cut == "pillar" else None)
+    return Layers(tuple(layers), "z" if pillar else "y", extent * RADIUS if cut == "pillar" else None)
 
 
 def _top(slabs: list[tuple[float, Drawing]]) -> float:

@@ -5,6 +5,7 @@ Each function draws one object from a generator; the object can then be rasteris
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ def _coverage(offsets: np.ndarray, shape: np.ndarray, steps: np.ndarray) -> np.n
     return np.clip(0.5 - (rho - 1) / np.maximum(width, 1e-9), 0, 1).astype(np.float32)
 
 
-def _ball_coverage(offsets: list[np.ndarray], radius: float, steps: np.ndarray) -> np.ndarray:
+def _ball_coverage(offsets: Sequence[np.ndarray], radius: float, steps: np.ndarray) -> np.ndarray:
     """`_coverage` of a ball, in a few passes."""
     z, y, x = (offset**2 for offset in offsets)
     square = z + y + x

@@ -17,7 +17,7 @@ class Roughness:
     """By how much the edges wander, as lithography leaves them."""
 
     amplitude: float  #: standard deviation along either axis, a part of the object's width
-    along_y: Noise
+    along_y: Noise  #: over the field of view, neither turned nor enlarged
     along_x: Noise
 
 
@@ -56,7 +56,7 @@ class Placed:
         i, j = np.arange(n_y, dtype=np.float32)[:, None], np.arange(n_x, dtype=np.float32)
         places = [row[0] * i + row[1] * j + start for row, start in zip(matrix, offset, strict=True)]
         strength = self.roughness.amplitude / (h_x / 2)
-        down, right = (strength * noise.rasterise(own) for noise in (self.roughness.along_y, self.roughness.along_x))
+        down, right = (strength * noise.rasterise(grid) for noise in (self.roughness.along_y, self.roughness.along_x))
         return np.stack(
             [
                 map_coordinates(image, (places[0] + a, places[1] + b), order=1)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from .circuits import COPPER, DIELECTRIC, circuit
+from .circuits import COPPER, DIELECTRIC, Cut, circuit
 from .grid import Grid, Phantom
 from .noise import Noise
 from .placing import Placed, Roughness
@@ -38,6 +37,9 @@ class Cells:
         return self.values[nearest]
 
 
+_FINEST = 0.008  # coarser voxels would miss the textures, and are averages of finer ones
+
+
 @dataclass(frozen=True, eq=False)
 class Micrograph:
     """A circuit with the textures of its materials."""
@@ -51,6 +53,13 @@ class Micrograph:
     rounding: float = 0.004  #: radius of the corners
 
     def rasterise(self, grid: Grid) -> np.ndarray:
+        fold = int(np.ceil(max(grid.steps[1:]) / _FINEST))
+        if fold == 1:
+            return self._drawn(grid)
+        n_z, n_y, n_x = grid.shape
+        return self._drawn(grid.finer(1, fold)).reshape(n_z, n_y, fold, n_x, fold).mean(axis=(2, 4))
+
+    def _drawn(self, grid: Grid) -> np.ndarray:
         from scipy.ndimage import gaussian_filter
 
         grain, speckle, shading, rim = self.strengths
@@ -58,8 +67,7 @@ class Micrograph:
         inside = np.clip(plain / DIELECTRIC, 0, 1)
         metal = np.clip((plain - DIELECTRIC) / (COPPER - DIELECTRIC), 0, 1)
         soft = gaussian_filter(metal, (0, self.rounding / grid.steps[1], self.rounding / grid.steps[2]))
-        metal = np.clip(0.5 + 2.5 * (soft - 0.5), 0, 1)
-        metal *= np.clip(3 * (2.6 - self.voids.rasterise(grid)), 0.3, 1)  # a few holes
+        metal = soft * np.clip(3 * (2.6 - self.voids.rasterise(grid)), 0.3, 1)  # a few holes
         fine = speckle * self.speckle.rasterise(grid)
         slow = 1 + shading * self.shading.rasterise(grid)
         bright = 1 + grain * self.grains.rasterise(grid).astype(np.float32) + fine
@@ -74,16 +82,23 @@ def micrograph(
     height: float,
     *,
     process: str = "logic",
-    cut: Literal["pillar", "lamella", "cuboid"] = "pillar",
+    cut: Cut = "pillar",
+    extent: float = 1.0,
+    turn: float = 0.0,
+    zoom: float = 1.0,
 ) -> Micrograph:
-    """A circuit with rough lines, grains in the metal and shading, each of a random strength."""
-    plain = circuit(rng, height, process=process, cut=cut)
+    """A circuit with rough lines, grains in the metal and shading, each of a random strength.
+
+    `height` is that of the field of view over its width, `turn` and `zoom` are the circuit's, as in `Placed`; its
+    textures are as fine as ever.
+    """
+    plain = circuit(rng, height / zoom, process=process, cut=cut, extent=extent)
     ragged = rng.uniform(0.0008, 0.003)
     scale = rng.uniform(0.01, 0.025)
-    rough = Roughness(ragged, Noise.draw(rng, scale, height), Noise.draw(rng, scale, height))
+    rough = Roughness(ragged / zoom, Noise.draw(rng, scale, height), Noise.draw(rng, scale, height))
     strengths = rng.uniform((0.04, 0.02, 0.03, 0.05), (0.2, 0.12, 0.12, 0.3))
     return Micrograph(
-        Placed(plain, roughness=rough),
+        Placed(plain, turn, zoom, rough, 0.5 * extent),
         Cells.draw(rng, rng.uniform(0.015, 0.04)),
         Noise.draw(rng, rng.uniform(0.006, 0.012), height),
         Noise.draw(rng, 0.25, height),
