@@ -12,8 +12,9 @@ How each is tuned
     astra-*        the same FISTA and the same TV on ASTRA's CPU projector, slices shared by two Python threads
     svmbir         qGGMRF by ICD; sharpness chosen with the truth in hand from SHARPNESS; its own stopping rule
     mbirjax        qGGMRF by VCD; likewise
-The goal of a FISTA is its own objective: converged means 1000 steps for ours, 150 for ASTRA's (an easier goal: what
-is not yet converged is nearer). PSNR is that of the last step. svmbir and mbirjax minimise another objective; their time is that to their own stop.
+The goal of a FISTA is its own objective: converged means 1000 steps for ours, 150 for ASTRA's (an easier goal: what is
+not yet converged is nearer). PSNR is that of the last step. svmbir and mbirjax minimise another objective; their time
+is that to their own stop.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ THREADS = 2
 def make(name: str, path: Path) -> None:
     """Simulate a problem and store sinograms (z, angle, column), angles, truth and the TV strength."""
     from napari_pfitre.operators import ParallelBeam
-    from napari_pfitre.recipes.fista_tv import noise_level
+    from napari_pfitre.recipes.noise import noise_level
     from napari_pfitre.twin import SimulateOptions, simulate
 
     n, slices, angles = PROBLEMS[name]

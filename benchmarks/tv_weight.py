@@ -13,7 +13,8 @@ import numpy as np
 from napari_pfitre import RECIPES, finish
 from napari_pfitre.metrics import psnr
 from napari_pfitre.preprocess import prepare
-from napari_pfitre.recipes.fista_tv import FistaTvOptions, noise_level
+from napari_pfitre.recipes.fista_tv import FistaTvOptions
+from napari_pfitre.recipes.noise import noise_level
 from napari_pfitre.twin import SimulateOptions, simulate
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)

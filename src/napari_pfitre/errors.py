@@ -5,14 +5,23 @@
     ├── ScanError               the measured data contradict themselves or lack something
     │   └── QuestionError       the data allow several readings; a named hint decides
     ├── OptionError             an option is out of its range
-    └── ReconstructionError     a run failed (out of memory, numbers that are not finite, …)
+    ├── ReconstructionError     a run failed (out of memory, numbers that are not finite, …)
+    └── WeightsError            a network's weights are missing, changed, or of another network
 
 None of them is a RuntimeError: napari's generator workers swallow those.
 """
 
 from __future__ import annotations
 
-__all__ = ["FormatError", "OptionError", "PfitreError", "QuestionError", "ReconstructionError", "ScanError"]
+__all__ = [
+    "FormatError",
+    "OptionError",
+    "PfitreError",
+    "QuestionError",
+    "ReconstructionError",
+    "ScanError",
+    "WeightsError",
+]
 
 
 class PfitreError(Exception):
@@ -52,3 +61,7 @@ class OptionError(PfitreError):
 
 class ReconstructionError(PfitreError):
     """A run failed; the message says why and what to try."""
+
+
+class WeightsError(PfitreError):
+    """A network's weights are missing, changed, or of another network."""

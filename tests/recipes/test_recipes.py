@@ -12,7 +12,8 @@ from napari_pfitre.errors import OptionError, ScanError
 from napari_pfitre.metrics import psnr
 from napari_pfitre.options import as_dict, from_dict
 from napari_pfitre.recipes import RECIPES, blocks
-from napari_pfitre.recipes.fista_tv import FistaTvOptions, noise_level
+from napari_pfitre.recipes.fista_tv import FistaTvOptions
+from napari_pfitre.recipes.noise import noise_level
 from napari_pfitre.recipes.recipe import WORK_SPACE
 from napari_pfitre.results import Provenance
 from napari_pfitre.twin import SimulateOptions, simulate

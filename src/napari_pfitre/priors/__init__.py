@@ -11,9 +11,10 @@ from typing import Protocol
 
 import torch
 
+from .network import NetworkPrior
 from .total_variation import TotalVariation
 
-__all__ = ["NonNegative", "Prior", "TotalVariation"]
+__all__ = ["NetworkPrior", "NonNegative", "Prior", "TotalVariation"]
 
 
 class Prior(Protocol):

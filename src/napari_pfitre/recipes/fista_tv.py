@@ -17,12 +17,13 @@ from ..device import resolve_device
 from ..options import check
 from ..results import Progress, Run
 from ..scans import TomoScan
-from .blocks import Window, blocks_that_fit, spread
+from .blocks import Window, blocks_that_fit
 from .geometry import line_integrals, projector, sinograms
 from .journal import Journal
+from .noise import noise_level
 from .recipe import Recipe
 
-__all__ = ["FISTA_TV", "FistaTvOptions", "fista_tv", "noise_level"]
+__all__ = ["FISTA_TV", "FistaTvOptions", "fista_tv"]
 
 OVERLAP = 8  #: rows by which blocks of a 3-D run overlap; total variation hardly reaches further
 SETTLING = 10  #: iterations over which the objective must have settled
@@ -95,25 +96,6 @@ def fista_tv(scan: TomoScan, options: FistaTvOptions, device: str = "auto") -> R
             break
     partial = bool(stop) and not (done and block is blocks[-1])
     return journal.volume(data, partial=partial, figures=figures, notices=_notices(blocks, in_3d))
-
-
-def noise_level(scan: TomoScan) -> float:
-    """The standard deviation of the noise in one bin, from some sinograms spread over the scan.
-
-    Median absolute deviation of the diagonal Haar details (Donoho & Johnstone, Biometrika 81 (1994) 425): in them
-    a sinogram, smooth along one of its axes, all but vanishes. Never below half a per mille of the data's root mean
-    square: a model without noise is still a model.
-    """
-    details, squares = [], []
-    for row in spread(scan.shape[1], 8):
-        y = sinograms(scan, slice(row, row + 1))[0].numpy().astype(float)
-        squares.append(np.mean(y**2))
-        even = y[: len(y) // 2 * 2, : y.shape[1] // 2 * 2]
-        quads = even.reshape(len(even) // 2, 2, -1, 2)
-        details.append((quads[:, 0, :, 0] - quads[:, 0, :, 1] - quads[:, 1, :, 0] + quads[:, 1, :, 1]).ravel() / 2)
-    detail = np.concatenate(details)
-    spread_of_detail = float(np.median(np.abs(detail))) / 0.6745 if detail.size else 0.0
-    return max(spread_of_detail, 5e-4 * math.sqrt(float(np.mean(squares))))
 
 
 def _settled(objectives: list[float], tolerance: float) -> bool:

@@ -1,0 +1,123 @@
+"""A network as a prior: its image of a volume stands for prox(v), whatever the step.
+
+The proximal step of −log p at 1/ρ is the most probable image behind v when v is that image plus noise of variance 1/ρ
+(Venkatakrishnan, Bouman & Wohlberg, IEEE GlobalSIP (2013) 945). A network that was trained on the iterates of the very
+loop it is used in gives that image for them; it has no value to report, and ρ comes in by the training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from ..operators.coverage import angular_coverage, sampling, unmeasured, unmeasured_part
+
+__all__ = ["NetworkPrior", "condition", "robust_scale", "slabs"]
+
+PIXELS_AT_ONCE = {"cpu": 1 << 16}  #: in a batch; larger ones leave the cache
+PIXELS_ELSEWHERE = 1 << 23
+
+
+class NetworkPrior:
+    """A network on a stack (z, y, x).
+
+    Parameters
+    ----------
+    net
+        (slab, unmeasured, condition) → image; see `napari_pfitre.networks`.
+    angles
+        (angle,), radians: which frequencies were measured.
+    noise
+        Standard deviation of a bin over the root mean square of the data.
+    scale
+        What counts as one, for the whole volume; by default `robust_scale` of the first stack that comes.
+    non_negative
+        Set what the network leaves below 0 to 0.
+
+    Notes
+    -----
+    The object keeps the scale and the mask between calls: use one object for one run on one stack.
+    """
+
+    def __init__(self, net: torch.nn.Module, angles, noise: float, *, scale: float | None = None,
+                 non_negative: bool = True):  # fmt: skip
+        self.net, self.angles, self.noise = net.eval(), np.asarray(angles, dtype=float), noise
+        self.scale, self.non_negative = scale, non_negative
+        self._mask: torch.Tensor | None = None
+        self._mask_of: tuple = ()
+
+    def __call__(self, x: torch.Tensor) -> float:
+        """Not known: such a prior has a proximal step and no value."""
+        return math.nan
+
+    @torch.no_grad()
+    def prox(self, v: torch.Tensor, step: float) -> torch.Tensor:
+        """The network's image of v (z, n_y, n_x), slice by slice, each in a slab of its neighbours."""
+        if self.scale is None:
+            self.scale = robust_scale(v)
+        told = condition(self.angles, v.shape[-1], self.noise).to(v.device)
+        mask = self.mask(v)
+        out = torch.empty_like(v)
+        at_once = max(1, PIXELS_AT_ONCE.get(v.device.type, PIXELS_ELSEWHERE) // v[0].numel())
+        start = 0
+        while start < len(v):
+            rows = torch.arange(start, min(start + at_once, len(v)))
+            try:
+                out[rows] = self._mended(v, rows, mask, told)
+                start += len(rows)
+            except torch.OutOfMemoryError:
+                if at_once == 1:
+                    raise
+                at_once = (at_once + 1) // 2
+                torch.cuda.empty_cache()
+        return out.clamp_(min=0) if self.non_negative else out
+
+    def _mended(self, v: torch.Tensor, rows: torch.Tensor, mask: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        slab = slabs(v, rows, self.net.slices) / self.scale
+        hidden = unmeasured_part(v[rows], mask)[:, None] / self.scale
+        with half_precision(v.device):
+            return self.net(slab, hidden, told.expand(len(rows), -1))[:, 0].float() * self.scale
+
+    def mask(self, v: torch.Tensor) -> torch.Tensor:
+        """The frequencies that no angle measured, for slices like those of v."""
+        key = (v.shape[-2:], v.device)
+        if self._mask is None or self._mask_of != key:
+            self._mask, self._mask_of = torch.as_tensor(unmeasured(self.angles, v.shape[-2:]), device=v.device), key
+        return self._mask
+
+
+def slabs(v: torch.Tensor, rows: torch.Tensor, slices: int) -> torch.Tensor:
+    """Each of `rows` with its neighbours, (row, slices, y, x); at the ends of the stack the last slice is repeated."""
+    around = torch.arange(slices) - slices // 2
+    return v[(rows[:, None] + around).clamp(0, len(v) - 1).to(v.device)]
+
+
+def condition(angles, n_columns: int, noise: float) -> torch.Tensor:
+    """What the network is told, (38,): angular coverage in bins of 5°, how densely it was sampled, and the noise."""
+    told = [*angular_coverage(angles), 1 + math.log2(sampling(angles, n_columns)) / 4, 2 + math.log10(max(noise, 1e-4))]
+    return torch.tensor(told, dtype=torch.float32)
+
+
+def robust_scale(v: torch.Tensor) -> float:
+    """The level above which a tenth of the stack's mass lies: hot spots, empty margins and the wedge hardly move it."""
+    values = v.detach().flatten().clamp(min=0)
+    if len(values) > 1 << 22:
+        values = values[:: -(-len(values) // (1 << 22))]
+    values = values.sort(descending=True).values
+    mass = values.cumsum(0, dtype=torch.float64)
+    if mass[-1] <= 0:
+        return 1.0
+    return float(values[int(torch.searchsorted(mass, 0.1 * mass[-1]))])
+
+
+@contextmanager
+def half_precision(device: torch.device) -> Iterator[None]:
+    """bfloat16 where the device computes with it: a GPU, or a CPU with the instructions (twice as fast there)."""
+    able = device.type == "cuda" or (device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512"
+                                     and torch.ops.mkldnn._is_mkldnn_bf16_supported())  # fmt: skip
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=able):
+        yield

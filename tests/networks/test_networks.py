@@ -1,0 +1,82 @@
+"""Networks: sizes, the count of the paper's parameters, and what reaches where."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_pfitre.networks import PaperNet, SlabNet
+
+
+def inputs(n_y, n_x, batch=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    shapes = (batch, 5, n_y, n_x), (batch, 1, n_y, n_x), (batch, 38)
+    return [torch.rand(shape, generator=generator) for shape in shapes]
+
+
+def stirred(net, seed=0):
+    """With a last layer that is not zero."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, p in net.named_parameters():
+        if name.startswith("leave") or "modulate" in name:
+            p.data = 0.2 * torch.randn(p.shape, generator=generator)
+    return net.eval()
+
+
+def test_the_paper_s_network_has_the_paper_s_parameters():
+    assert sum(p.numel() for p in PaperNet().parameters()) == 23_200_323
+
+
+def test_ours_has_between_one_and_two_million():
+    assert 1e6 < sum(p.numel() for p in SlabNet().parameters()) < 2e6
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 30), (33, 20), (5, 7)])
+def test_any_size(size):
+    net = stirred(SlabNet(width=4, growth=4, blocks=1))
+    with torch.no_grad():
+        assert net(*inputs(*size)).shape == (2, 1, *size)
+
+
+def test_the_paper_s_network_takes_any_size_and_any_unit():
+    """The slice is standardised: a brighter volume gives a brighter image"""
+    net = PaperNet().eval()
+    slab, hidden, told = inputs(10, 13, batch=1)
+    with torch.no_grad():
+        a, b = net(slab, hidden, told), net(100 * slab + 7, hidden, told)
+    assert a.shape == (1, 1, 10, 13)
+    torch.testing.assert_close(b, 100 * a + 7, rtol=1e-3, atol=1e-3)
+
+
+def test_untrained_it_changes_nothing():
+    slab, hidden, told = inputs(16, 20)
+    torch.testing.assert_close(SlabNet()(slab, hidden, told), slab[:, 2:3])
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_every_input_matters(which):
+    """Neighbouring slices, the unmeasured part and the condition all change the image"""
+    net = stirred(SlabNet(width=8, growth=8, blocks=2))
+    given = inputs(16, 16)
+    changed = [part.clone() for part in given]
+    changed[which][:, 0] += 0.5
+    with torch.no_grad():
+        assert (net(*given) - net(*changed)).abs().max() > 1e-5
+
+
+def test_slices_of_a_batch_are_independent():
+    net = stirred(SlabNet(width=8, growth=8, blocks=1))
+    given = inputs(12, 12, batch=3)
+    with torch.no_grad():
+        together = net(*given)
+        alone = net(*(part[1:2] for part in given))
+    torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_it_sees_far():
+    """A pixel 60 pixels away matters: streaks of a wedge cross the slice"""
+    net = stirred(SlabNet(width=8, growth=8, blocks=2))
+    slab, hidden, told = inputs(136, 136, batch=1)
+    slab.requires_grad_()
+    net(slab, hidden, told)[0, 0, 68, 68].backward()
+    assert slab.grad[0, :, 68, 8].abs().max() > 0
