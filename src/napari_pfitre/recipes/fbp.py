@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
 from ..device import resolve_device
 from ..options import check
-from ..results import Progress, Run
+from ..results import Run
 from ..scans import TomoScan
-from .blocks import Window, blocks_that_fit
-from .geometry import line_integrals, projector, sinograms
+from .direct import in_one_pass
+from .geometry import line_integrals, projector
 from .journal import Journal
 from .recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["FBP", "FbpOptions", "fbp"]
 
@@ -43,27 +46,12 @@ def fbp(scan: TomoScan, options: FbpOptions, device: str = "auto") -> Run:
     scan = line_integrals(scan)
     where = resolve_device(device)
     journal = Journal("fbp", scan, options, where)
-    _, n_rows, n = scan.shape
     A = projector(scan, where)
-    data = np.zeros((n_rows, n, n), np.float32)
-    window = Window()
-    stop: bool | None = False
-    for block in blocks_that_fit(scan, _bytes_per_row(scan, options), where):
-        y = sinograms(scan, block.read)
-        for start in range(block.keep.start, block.keep.stop, _ROWS_A_STEP):
-            rows = slice(start, min(start + _ROWS_A_STEP, block.keep.stop))
-            part = y[rows.start - block.read.start : rows.stop - block.read.start]
-            data[rows] = filtered_back_projection(A, part, window=options.filter, cutoff=options.cutoff).cpu().numpy()
-            shown = window.look(data[block.read], block, always=rows.stop == n_rows)
-            stop = yield Progress(rows.stop, n_rows, f"slice {rows.stop} of {n_rows}", preview=shown)
-            if stop:
-                break
-        if stop:
-            break
-    return journal.volume(data, partial=rows.stop < n_rows, figures={"slices": rows.stop})
 
+    def invert(y: torch.Tensor) -> np.ndarray:
+        return filtered_back_projection(A, y, window=options.filter, cutoff=options.cutoff).cpu().numpy()
 
-_ROWS_A_STEP = 16
+    return (yield from in_one_pass(scan, journal, invert, _bytes_per_row(scan, options)))
 
 
 def _bytes_per_row(scan: TomoScan, options: FbpOptions) -> int:

@@ -9,7 +9,7 @@ for, the gridding's gain divided out, and the mean, which gridrec leaves out, re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import scipy.fft
@@ -18,12 +18,15 @@ from ..angles import angular_weights
 from ..device import resolve_device
 from ..errors import OptionError, ReconstructionError, ScanError
 from ..options import check
-from ..results import Progress, Run
+from ..results import Run
 from ..scans import TomoScan
-from .blocks import Window, blocks_that_fit
-from .geometry import line_integrals, sinograms
+from .direct import in_one_pass
+from .geometry import line_integrals
 from .journal import Journal
 from .recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["GRIDREC", "GridrecOptions", "gridrec"]
 
@@ -50,32 +53,18 @@ def gridrec(scan: TomoScan, options: GridrecOptions, device: str = "auto") -> Ru
     if device not in ("auto", "cpu"):
         raise OptionError(f"gridrec computes on the CPU only, not on {device!r}; choose 'cpu' or 'auto', or use fbp")
     scan = line_integrals(scan)
-    _, n_rows, n = scan.shape
+    n = scan.shape[2]
     if n < 2:
         raise ScanError(f"{scan.name} is {n} column wide; gridrec needs at least 2, take more columns or use fbp")
-    where = resolve_device("cpu")
-    journal = Journal("gridrec", scan, options, where)
-    data = np.zeros((n_rows, n, n), np.float32)
+    journal = Journal("gridrec", scan, options, resolve_device("cpu"))
     gain = _gain(n)
-    window = Window()
-    stop: bool | None = False
-    for block in blocks_that_fit(scan, _bytes_per_row(scan, options), where):
-        y = sinograms(scan, block.read).numpy()
-        for start in range(block.keep.start, block.keep.stop, _ROWS_A_STEP):
-            rows = slice(start, min(start + _ROWS_A_STEP, block.keep.stop))
-            part = y[rows.start - block.read.start : rows.stop - block.read.start]
-            slices = _tomopy(_placed(part, scan, options), scan.angles, n, options)
-            data[rows] = slices / gain + _mean(part, scan, options)
-            shown = window.look(data[block.read], block, always=rows.stop == n_rows)
-            stop = yield Progress(rows.stop, n_rows, f"slice {rows.stop} of {n_rows}", preview=shown)
-            if stop:
-                break
-        if stop:
-            break
-    return journal.volume(data, partial=rows.stop < n_rows, figures={"slices": rows.stop})
 
+    def invert(y: torch.Tensor) -> np.ndarray:
+        sinogram = y.numpy()
+        slices = _tomopy(_placed(sinogram, scan, options), scan.angles, n, options)
+        return slices / gain + _mean(sinogram, scan, options)
 
-_ROWS_A_STEP = 16
+    return (yield from in_one_pass(scan, journal, invert, _bytes_per_row(scan, options)))
 
 
 def _tomopy(y: np.ndarray, angles: np.ndarray, n: int, options: GridrecOptions, threads: int | None = None):
