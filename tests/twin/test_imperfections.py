@@ -119,3 +119,14 @@ def test_noise_of_a_stated_size():
     """The largest line integral may be that of the object alone."""
     data = spoil.add_noise(rng(), np.zeros((40, 50, 60), np.float32), 0.01, largest=8.0)
     assert data.std() == pytest.approx(0.08, rel=0.01)
+
+
+def test_slips():
+    """Few projections, far off along both axes; the others stay."""
+    moved = spoil.slips(rng(), 100, 5.0)
+    off = moved.any(axis=1)
+    assert off.sum() == 4
+    assert (np.abs(moved[off]) >= 2).all()
+    assert (np.abs(moved[off]) <= 5).all()
+    assert not spoil.slips(rng(), 100, 0).any()
+    assert spoil.slips(rng(), 3, 5.0).any(axis=1).sum() == 1

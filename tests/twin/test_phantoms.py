@@ -163,3 +163,12 @@ def test_bubbles_do_not_overlap():
     assert (np.hypot(centres[:, 1], centres[:, 2]) + radii < 0.45).all()
     assert foam(rng(), 0.1).rasterise(Grid.cubic(64, 6)).min() > -1e-6
     assert grains(rng(), 0.1).rasterise(Grid.cubic(64, 6)).min() > -1e-6
+
+
+def test_grains_pack_closely_when_crowded():
+    grid = Grid.cubic(48, 8)
+    loose, close = (
+        np.mean([(grains(rng(seed), grid.height, crowd=crowd).rasterise(grid) > 0.4).mean() for seed in range(4)])
+        for crowd in (450, 1500)
+    )
+    assert close > 1.15 * loose

@@ -272,3 +272,14 @@ def test_blur_of_counts_is_a_blur_of_intensities():
     # Response and beam are applied after the optics: compare the ratio of the two scans.
     expected = blurred(np.exp(-clean), 4.0) / np.exp(-clean)
     np.testing.assert_allclose((soft - 100.0) / (sharp - 100.0), expected, rtol=0.03)
+
+
+def test_slips_come_on_top():
+    """Projections that slip are displaced further; jitter, drift and the other projections stay as they were."""
+    calm, rough = (
+        simulate(dataclasses.replace(SMALL, jitter=0.3, slips=slips, noise=0.0)).scan for slips in (0.0, 4.0)
+    )
+    slipped = (calm.shifts != rough.shifts).any(axis=1)
+    assert slipped.sum() == 1
+    np.testing.assert_allclose(rough.projections[~slipped], calm.projections[~slipped], atol=1e-5)
+    assert np.abs(rough.projections[slipped] - calm.projections[slipped]).max() > 0.1

@@ -1,6 +1,6 @@
 """What goes wrong between an object and the numbers on disk, each with a strength of its own; 0 is off.
 
-In the order of the physics: the object moves (`displacements`, `angle_errors`), more than the object is in the
+In the order of the physics: the object moves (`displacements`, `slips`, `angle_errors`), more than the object is in the
 beam (`background`), the optics blur (`blurred`), the beam changes (`beam_drift`), the detector's pixels differ
 (`pixel_gains`), photons are counted (`expose`), pixels fail (`bad_pixels`).
 """
@@ -23,6 +23,7 @@ __all__ = [
     "displacements",
     "expose",
     "pixel_gains",
+    "slips",
 ]
 
 
@@ -45,6 +46,15 @@ def displacements(rng: np.random.Generator, n: int, jitter: float, drift: float)
     """
     slow = np.stack([wander(rng, n, drift), wander(rng, n, drift)], axis=1)
     return slow + jitter * rng.normal(size=(n, 2))
+
+
+def slips(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:
+    """A few projections, one in twenty-five, far from where they should be, (angle, 2): by up to `strength` pixels."""
+    moved = np.zeros((n, 2))
+    if strength:
+        chosen = rng.permutation(n)[: max(1, round(n / 25))]
+        moved[chosen] = strength * rng.uniform(0.4, 1, (len(chosen), 2)) * rng.choice([-1, 1], (len(chosen), 2))
+    return moved
 
 
 def angle_errors(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:

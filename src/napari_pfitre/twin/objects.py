@@ -77,7 +77,7 @@ def specimen(
 
 _OTHERS: dict[str, Callable[[np.random.Generator, float], Phantom]] = {
     "ellipsoids": phantoms.ellipsoids,
-    "grains": phantoms.grains,
+    "grains": lambda rng, height: phantoms.grains(rng, height, crowd=int(rng.integers(450, 1500))),
     "foam": phantoms.foam,
     "picture": pictures,
     "pattern": pattern,

@@ -166,10 +166,13 @@ def foam(rng: np.random.Generator, height: float) -> Ellipsoids:
     return _joined(_pillar(0.46, 0.7), _balls(centres, radii, np.full(len(radii), -0.7)))
 
 
-def grains(rng: np.random.Generator, height: float) -> Ellipsoids:
-    """Particles with pores in a light binder, as in a battery's cathode, each of its own density."""
+def grains(rng: np.random.Generator, height: float, *, crowd: int = 450) -> Ellipsoids:
+    """Particles with pores in a light binder, as in a battery's cathode, each of its own density.
+
+    `crowd` is how many are thrown in per width of the field: 450 leaves room, 1500 packs them closely.
+    """
     tall = height + 0.2
-    centres, radii = _packed(rng, tall, rng.uniform(0.025, 0.13, int(450 * tall)), 0.46, -0.004)
+    centres, radii = _packed(rng, tall, rng.uniform(0.025, 0.13, int(crowd * tall)), 0.46, -0.004)
     n = len(radii)
     squash = rng.uniform(0.78, 1, (n, 3))
     values = rng.uniform(0.55, 0.9, n)

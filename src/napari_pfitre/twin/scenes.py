@@ -47,6 +47,7 @@ FLAWS: Mapping[str, Flaw] = {
     "lost": Flaw(0.1, 0.05, 0.3),  # part of the projections
     "jitter": Flaw(0.5, 0.1, 1.5),  # pixels
     "drift": Flaw(0.3, 0.2, 2.0),  # pixels
+    "slips": Flaw(0.15, 1.5, 7.0),  # pixels, of one projection in twenty-five
     "centre error": Flaw(0.3, 0.1, 1.5),  # pixels, to either side
     "angle error": Flaw(0.2, 0.05, 0.5),  # degrees
     "background": Flaw(0.4, 0.005, 0.1),  # relative to the largest line integral
@@ -65,7 +66,7 @@ class Scene:
     truth: np.ndarray  #: (z, y, x), float32; 1 is metal
     sinograms: np.ndarray  #: (row, angle, column), float32, line integrals in pixels × truth
     angles: np.ndarray  #: (angle,), radians, as planned
-    shifts: np.ndarray  #: (angle, 2): row, column in pixels; what jitter and drift did
+    shifts: np.ndarray  #: (angle, 2): row, column in pixels; what jitter, drift and slips did
     axis: float  #: column of the rotation axis; the plan was the detector's middle
     kind: str  #: of object
     missing: float  #: degrees, all gaps together
@@ -120,6 +121,7 @@ class Scenes:
         actual = planned + np.deg2rad(spoil.angle_errors(motion, count_, flaws["angle error"]))
         axis = (self.size - 1) / 2 + flaws["centre error"] * float(plan.choice([-1, 1]))
         shifts = spoil.displacements(motion, count_, flaws["jitter"], flaws["drift"])
+        shifts += spoil.slips(motion, count_, flaws["slips"])
         # Rows are aligned before anything else, by their mass; and the slab has one slice more at either end.
         shifts[:, 0] = np.clip(shifts[:, 0] / 4, -1, 1)
 

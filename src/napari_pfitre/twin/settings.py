@@ -155,11 +155,21 @@ class SimulateOptions:
             "tooltip": "Slow displacement over the scan",
         },
     ] = 0.0
+    slips: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 50.0,
+            "step": 0.5,
+            "unit": "pixels",
+            "tooltip": "Displacement of one projection in twenty-five, at most",
+        },
+    ] = 0.0
     shifts_known: Annotated[
         bool,
         {
             "label": "displacements known",
-            "tooltip": "Write jitter and drift into the scan; off to have them found",
+            "tooltip": "Write jitter, drift and slips into the scan; off to have them found",
         },
     ] = True
     centre_offset: Annotated[

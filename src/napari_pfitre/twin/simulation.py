@@ -39,7 +39,7 @@ class Simulation(NamedTuple):
 # they were.
 _TOPICS = (
     "object", "shifts", "angles", "beam", "gains", "bad pixels", "noise",
-    "arcs", "lost", "background", "surroundings", "hot spots",
+    "arcs", "lost", "background", "surroundings", "hot spots", "slips",
 )  # fmt: skip
 
 _WORKING_BYTES = 512 * 2**20  # of the fine raster; tall volumes are drawn and projected in slabs
@@ -66,6 +66,7 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     nominal = planned_arcs(rng["arcs"], o.angles, o.missing, o.wedge_centre, o.arcs)
     actual = nominal + np.deg2rad(spoil.angle_errors(rng["angles"], o.angles, o.angle_error))
     shifts = spoil.displacements(rng["shifts"], o.angles, o.jitter, o.drift)
+    shifts += spoil.slips(rng["slips"], o.angles, o.slips)
     axis = (o.size - 1) / 2 + o.centre_offset
     geometry = _Geometry(grid, actual, axis, shifts, o.oversampling)
     phantom = _PHANTOMS[o.phantom](rng["object"], grid.height, o)
@@ -114,7 +115,7 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
         kept = kept_projections(rng["lost"], o.angles, o.lost)
         projections, nominal, actual, shifts = (each[kept] for each in (projections, nominal, actual, shifts))
     pixel = o.pixel_size * 1e-9
-    moved = bool(o.jitter or o.drift)
+    moved = bool(o.jitter or o.drift or o.slips)
     scan = TomoScan(
         projections,
         nominal,
