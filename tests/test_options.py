@@ -16,9 +16,11 @@ from napari_pfitre.io import ReadHints
 from napari_pfitre.options import Option, as_dict, check, describe, from_dict
 from napari_pfitre.preprocess import PrepareOptions
 from napari_pfitre.recipes import RECIPES
+from napari_pfitre.training import TrainOptions
 from napari_pfitre.twin import SimulateOptions
 
-OPTIONS_TYPES = [*(recipe.options_type for recipe in RECIPES.values()), PrepareOptions, ReadHints, SimulateOptions]
+OPTIONS_TYPES = [*(recipe.options_type for recipe in RECIPES.values()), PrepareOptions, ReadHints, SimulateOptions,
+                 TrainOptions]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,3 +133,11 @@ def test_no_flag_means_two_things(recipe):
     flags = [section.flag(option) for section in sections(recipe) for option in section.options()]
     own = ["--output", "--like", "--device", "--overwrite", "--force", "--traceback", "--help"]
     assert sorted(flags + own) == sorted(set(flags + own))
+
+
+def test_an_option_has_one_meaning():
+    """The sections of a run share no name but the axis, so that a setting means one thing wherever it is copied to"""
+    for recipe in RECIPES.values():
+        names = [{o.name for o in describe(kind)} for kind in (recipe.options_type, PrepareOptions, ReadHints)]
+        assert (names[0] & names[1]) | (names[0] & names[2]) == set()
+        assert names[1] & names[2] == {"centre"}

@@ -71,7 +71,7 @@ class PrepareOptions:
         {"advanced": True, "tooltip": "columns without sample, such as 0:20,620:640: steadies the beam by them"},
     ] = None
     equalise: Annotated[bool, {"advanced": True, "tooltip": "scale all projections to the same total"}] = False
-    flats: Annotated[
+    reduce_flats: Annotated[
         Literal["median", "mean"],
         {"label": "reduce flats by", "advanced": True, "tooltip": "how many flats become one"},
     ] = "median"
@@ -133,7 +133,7 @@ def prepare(scan: TomoScan, options: PrepareOptions | None = None) -> TomoScan:
 def _normalised(scan: TomoScan, options: PrepareOptions) -> TomoScan:
     """Finite values of one kind: counts → transmission, the others repaired where they are no numbers."""
     if scan.quantity == "counts":
-        scan = flat_field(scan, options.flats, options.without_flats)
+        scan = flat_field(scan, options.reduce_flats, options.without_flats)
     elif not any(step.name in ("repair", "flat_field") for step in scan.history):
         scan = repair(scan)
     if scan.quantity == "transmission":
