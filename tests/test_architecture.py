@@ -50,7 +50,8 @@ def test_what_opens_a_file_or_shows_a_form_loads_no_torch(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["recipes", "io", "preprocess", "twin", "cli", "demo", "operators", "solvers", "priors"]
+    "module",
+    ["recipes", "io", "preprocess", "twin", "cli", "demo", "operators", "solvers", "priors", "networks", "training"],
 )
 def test_the_core_knows_no_window(module):
     assert loaded_by(f"import napari_pfitre.{module}") & {"napari", "qtpy", "superqt", "magicgui"} == set()
@@ -82,8 +83,8 @@ def test_an_unknown_name_is_an_attribute_error():
         napari_pfitre.fista  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["errors", "frames", "io", "metrics", "operators", "options", "preprocess", "priors",
-                                  "recipes", "results", "scans", "solvers", "twin"])  # fmt: skip
+@pytest.mark.parametrize("name", ["errors", "frames", "io", "metrics", "networks", "operators", "options", "preprocess",
+                                  "priors", "recipes", "results", "scans", "solvers", "training", "twin"])  # fmt: skip
 def test_all_is_true(name):
     module = import_module(f"napari_pfitre.{name}")
     assert module.__doc__

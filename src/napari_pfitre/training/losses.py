@@ -1,0 +1,20 @@
+"""What counts as good: values, edges, and leaving a true image as it is."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["EDGES", "image_loss"]
+
+EDGES = 0.5  #: weight of the gradients; they are what blur and streaks get wrong
+
+
+def image_loss(image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Mean |image − truth| + ½ mean |∇image − ∇truth|, of (b, 1, y, x).
+
+    That a true image stays as it is (the network as a projection, f(f(x)) = f(x)) is not a term here: some of a batch's
+    inputs are true images.
+    """
+    error = image - truth
+    across, down = error.diff(dim=-1).abs().mean(), error.diff(dim=-2).abs().mean()
+    return error.abs().mean() + EDGES * (across + down)

@@ -1,0 +1,170 @@
+"""Scenes on their way through the engine: at any moment, what the network will meet when it is used.
+
+Every scene starts as a Tikhonov image or a back-projection, goes some rounds through the loop with the averaged network
+of the moment, and then makes room for another. So the inputs are the loop's own iterates, from the first to the last,
+and follow the network as it learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..operators import ParallelBeam
+from ..operators.coverage import unmeasured_part
+from ..priors import NetworkPrior
+from ..priors.network import condition, robust_scale, slabs
+from ..recipes.noise import relative_noise
+from ..solvers import data_step, fbp, first_step
+from ..twin.scenes import Scene, Scenes
+from .settings import TrainOptions
+
+__all__ = ["Batch", "Case", "Pool", "scenes_ahead"]
+
+DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
+TRUE_INPUTS = 1 / 16  #: of a batch
+BACK_PROJECTED = 0.25  #: of the scenes start from a back-projection
+
+
+class Batch(NamedTuple):
+    """Inputs and targets in units of their volumes' scales."""
+
+    slab: torch.Tensor  #: (b, slices, y, x)
+    hidden: torch.Tensor  #: (b, 1, y, x)
+    told: torch.Tensor  #: (b, conditions)
+    truth: torch.Tensor  #: (b, 1, y, x)
+
+
+class Case:
+    """One scene in the engine."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, rounds: int, device: torch.device):
+        n = scene.sinograms.shape[-1]
+        self.A = ParallelBeam(scene.angles, n, device=device)
+        y = torch.from_numpy(scene.sinograms).to(device)
+        self.b = self.A.adjoint(y)
+        diagonal = self.A.diagonal()
+        self.rho = diagonal * float(np.exp(rng.uniform(np.log(0.5), np.log(2))))
+        start = first_step(self.A, self.b, diagonal * float(np.exp(rng.uniform(np.log(0.15), np.log(0.6)))))
+        self.scale = robust_scale(start)
+        self.x = fbp(self.A, y).clamp_(min=0) if rng.random() < BACK_PROJECTED else start
+        self.truth = torch.from_numpy(scene.truth).to(device)
+        self.noise = relative_noise(scene.sinograms)
+        self.told = condition(scene.angles, n, self.noise).to(device)
+        self.rounds_left = int(rng.integers(0, rounds))
+        self._prior: NetworkPrior | None = None
+
+    def advance(self, net: torch.nn.Module) -> None:
+        """One round of the loop."""
+        if self._prior is None:
+            self._prior = NetworkPrior(net, self.A.angles, self.noise, scale=self.scale)
+        z = self._prior.prox(self.x, 1 / self.rho)
+        self.x = data_step(self.A, self.b, z, self.rho, steps=DATA_STEPS)
+        self.rounds_left -= 1
+
+    def example(self, rng: np.random.Generator, slices: int, size: int, mask: torch.Tensor) -> Batch:
+        """A part of a slice in its slab, turned and flipped at random."""
+        source = self.truth if rng.random() < TRUE_INPUTS else self.x
+        row = torch.tensor([int(rng.integers(len(source)))])
+        hidden = unmeasured_part(source[row], mask)[:, None]
+        i, j = (int(rng.integers(n - size + 1)) for n in source.shape[-2:])
+        window = (..., slice(i, i + size), slice(j, j + size))
+        factor = float(np.exp(rng.uniform(-0.2, 0.2))) / self.scale
+        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+        images = [part[window] * factor for part in (slabs(source, row, slices), hidden, self.truth[row][:, None])]
+        images = [torch.rot90(part, turns, (-2, -1)) for part in images]
+        told = turned(self.told, turns, flip)
+        if flip:
+            images = [part.flip(-1) for part in images]
+        return Batch(images[0], images[1], told[None], images[2])
+
+    def mask(self, net: torch.nn.Module) -> torch.Tensor:
+        """The frequencies nobody measured, as the prior of this scan has them."""
+        if self._prior is None:
+            self._prior = NetworkPrior(net, self.A.angles, self.noise, scale=self.scale)
+        return self._prior.mask(self.x)
+
+
+def turned(told: torch.Tensor, turns: int, flip: bool) -> torch.Tensor:
+    """The condition of an image after so many quarter turns and, then, a flip: angles move with the image."""
+    coverage, rest = told[:-2], told[-2:]
+    coverage = coverage.roll(len(coverage) // 2 * (turns % 2))
+    return torch.cat([coverage.flip(0) if flip else coverage, rest])
+
+
+class Pool:
+    """So many cases; each `refresh` moves the next one on, or replaces it when it has gone far enough."""
+
+    def __init__(self, options: TrainOptions, scenes: Iterator[Scene], first: int, device: torch.device):
+        self.options, self.device = options, device
+        self._scenes, self._index = scenes, first
+        self.cases: list[Case] = []
+        self._next = 0
+
+    @property
+    def index(self) -> int:
+        """Of the scene that comes next: with the seed it says where a training stands in the stream."""
+        return self._index
+
+    def refresh(self, net: torch.nn.Module) -> None:
+        if len(self.cases) < self.options.pool:
+            self.cases.append(self._new())
+            # Grown with cases of all ages, or the whole pool would be of one age.
+            while len(self.cases) > 1 and self.cases[-1].rounds_left > self.options.rounds // 2:
+                self.cases[-1].advance(net)
+            return
+        at = self._next % len(self.cases)
+        self._next += 1
+        if self.cases[at].rounds_left > 0:
+            self.cases[at].advance(net)
+        else:
+            self.cases[at] = self._new()
+
+    def batch(self, step: int, net: torch.nn.Module) -> Batch:
+        """The same for the same step, seed and pool."""
+        rng = np.random.default_rng((self.options.seed, 2, step))
+        parts = []
+        for at in rng.integers(len(self.cases), size=self.options.batch):
+            case = self.cases[at]
+            parts.append(case.example(rng, net.slices, self.options.size, case.mask(net)))
+        return Batch(*(torch.cat(kind) for kind in zip(*parts, strict=True)))
+
+    def _new(self) -> Case:
+        scene = next(self._scenes)
+        rng = np.random.default_rng((self.options.seed, 1, self._index))
+        self._index += 1
+        return Case(scene, rng, self.options.rounds, self.device)
+
+
+def scenes_ahead(options: TrainOptions, first: int) -> tuple[Iterator[Scene], Callable[[], None]]:
+    """Scenes from `first` on, made here or ahead by workers; and what ends the workers."""
+    if not options.workers:
+        return (_scene(options, index) for index in _from(first)), lambda: None
+    pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
+
+    def ahead() -> Iterator[Scene]:
+        waiting: list[Future] = []
+        for index in _from(first):
+            waiting.append(pool.submit(_scene, options, index))
+            if len(waiting) > 3 * options.workers:
+                yield waiting.pop(0).result()
+
+    return ahead(), lambda: pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _from(first: int) -> Iterator[int]:
+    while True:
+        yield first
+        first += 1
+
+
+def _scene(options: TrainOptions, index: int) -> Scene:
+    """Scene `index`; its width is drawn too, in steps of 16 pixels."""
+    rng = np.random.default_rng((options.seed, 0, index))
+    size = int(rng.choice(np.arange(options.size, options.size * options.largest + 1, 16)))
+    return Scenes(options.seed, size=size, slices=options.slices)[index]

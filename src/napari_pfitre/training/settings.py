@@ -1,0 +1,59 @@
+"""The options of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..options import check
+
+__all__ = ["TrainOptions"]
+
+_ADVANCED = {"advanced": True}
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Training of PFITRE's network on simulated scans, inside the loop that will use it."""
+
+    minutes: Annotated[
+        float, {"min": 0.01, "max": 1e6, "tooltip": "How long to train, what was done before a --resume included; "
+                "the learning rate falls to nothing over this time", "unit": "min"},
+    ] = 240.0  # fmt: skip
+    size: Annotated[
+        int, {"min": 32, "max": 1024, "unit": "pixels", "tooltip": "Width of the images in a batch"}
+    ] = 128  # fmt: skip
+    largest: Annotated[
+        float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; from them a batch "
+                "takes parts, so that the network meets small and large features"},
+    ] = 1.5  # fmt: skip
+    batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 8
+    rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
+    ] = 1e-3  # fmt: skip
+    seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of scenes, weights and order"}] = 0
+    threads: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}] = 1
+    workers: Annotated[
+        int, {"min": 0, "max": 256, "tooltip": "Further processes that make scenes; with a GPU about one for each core"}
+    ] = 0
+    width: Annotated[int, {"min": 4, "max": 256, "tooltip": "Features of the network at full resolution"}] = 32
+    blocks: Annotated[int, {"min": 1, "max": 32, "tooltip": "Dense blocks of the network"}] = 4
+    pool: Annotated[
+        int, {"min": 1, "max": 4096, "tooltip": "Scans on their way through the engine at a time"} | _ADVANCED
+    ] = 32
+    slices: Annotated[int, {"min": 1, "max": 64, "tooltip": "Of each scan"} | _ADVANCED] = 6
+    rounds: Annotated[
+        int, {"min": 1, "max": 32, "tooltip": "How far at most a scan goes through the engine's loop"} | _ADVANCED
+    ] = 6
+    refresh: Annotated[
+        int, {"min": 1, "max": 1000, "tooltip": "Steps until one more scan goes one round further"} | _ADVANCED
+    ] = 2
+    save_every: Annotated[
+        float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED
+    ] = 3.0
+    check_every: Annotated[
+        float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checks on held-out circuits"}
+        | _ADVANCED,
+    ] = 15.0  # fmt: skip
+
+    def __post_init__(self):
+        check(self)

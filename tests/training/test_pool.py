@@ -1,0 +1,124 @@
+"""What the network learns from: the engine's own iterates, turned together with what it is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_pfitre.networks import SlabNet
+from napari_pfitre.operators.coverage import angular_coverage, unmeasured, unmeasured_part
+from napari_pfitre.training.losses import image_loss
+from napari_pfitre.training.pool import Case, Pool, scenes_ahead, turned
+from napari_pfitre.training.settings import TrainOptions
+from napari_pfitre.twin.scenes import Scenes
+
+SMALL = TrainOptions(size=32, largest=1.5, batch=4, pool=3, slices=3, rounds=3, width=4, blocks=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def net():
+    return SlabNet(width=4, blocks=1).eval()
+
+
+@pytest.fixture
+def case():
+    return Case(Scenes(4, size=48, slices=3)[0], np.random.default_rng(0), 3, CPU)
+
+
+def test_a_round_fits_the_data(case, net):
+    """With a network that changes nothing a round is a data step, so the misfit falls"""
+
+    def misfit():
+        return float((case.A.normal(case.x) - case.b).norm())
+
+    before, rounds = misfit(), case.rounds_left
+    case.advance(net)
+    assert misfit() < before
+    assert case.rounds_left == rounds - 1
+    assert case.x.min() >= 0
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("flip", [False, True])
+def test_angles_turn_with_the_image(turns, flip):
+    """A quarter turn to the left adds 90° to every angle; a flip of the columns takes it from 180°"""
+    angles = np.deg2rad(np.arange(10, 75, 1.0))
+    moved = angles + turns * np.pi / 2
+    moved = np.pi - moved if flip else moved
+    told = torch.cat([torch.from_numpy(angular_coverage(angles)), torch.tensor([0.3, 0.4])])
+    after = turned(told, turns, flip)
+    np.testing.assert_allclose(after[:36], angular_coverage(moved), atol=1e-5)
+    assert after[36:].tolist() == told[36:].tolist()
+    image = torch.rand(31, 31, generator=torch.Generator().manual_seed(0))
+
+    def turn(x):
+        x = torch.rot90(x, turns, (-2, -1))
+        return x.flip(-1) if flip else x
+
+    hidden, hidden_after = (torch.from_numpy(unmeasured(a, (31, 31))) for a in (angles, moved))
+    torch.testing.assert_close(turn(unmeasured_part(image, hidden)), unmeasured_part(turn(image), hidden_after))
+
+
+def test_a_batch_is_what_it_says(case, net):
+    """Shapes, units, and an unmeasured part that is one"""
+    case.x = case.truth.clone()
+    for seed in range(8):
+        batch = case.example(np.random.default_rng(seed), 5, 32, case.mask(net))
+        assert batch.slab.shape == (1, 5, 32, 32)
+        torch.testing.assert_close(batch.slab[:, 2:3], batch.truth)
+        assert batch.hidden.shape == batch.truth.shape
+    assert 0.2 < float(case.truth.max() / case.scale) < 5
+
+
+def test_the_pool_fills_moves_on_and_renews(net):
+    scenes, end = scenes_ahead(SMALL, 0)
+    pool = Pool(SMALL, scenes, 0, CPU)
+    for _ in range(40):
+        pool.refresh(net)
+    assert len(pool.cases) == SMALL.pool
+    assert 3 < pool.index < 40
+    end()
+
+
+def test_the_same_step_gives_the_same_batch(net):
+    batches = []
+    for _ in range(2):
+        scenes, _ = scenes_ahead(SMALL, 5)
+        pool = Pool(SMALL, scenes, 5, CPU)
+        pool.refresh(net)
+        batches.append(pool.batch(17, net))
+    for a, b in zip(*batches, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)  # FINUFFT adds in any order
+    assert not torch.equal(pool.batch(18, net).slab, batches[0].slab)
+
+
+def test_workers_make_the_same_scenes_in_the_same_order():
+    import dataclasses
+
+    here, _ = scenes_ahead(SMALL, 2)
+    there, end = scenes_ahead(dataclasses.replace(SMALL, workers=1), 2)
+    try:
+        for _ in range(3):
+            a, b = next(here), next(there)
+            np.testing.assert_array_equal(a.sinograms, b.sinograms)
+    finally:
+        end()
+
+
+def test_widths_vary():
+    scenes, _ = scenes_ahead(SMALL, 0)
+    widths = {next(scenes).truth.shape[-1] for _ in range(12)}
+    assert min(widths) >= 32
+    assert len(widths) > 1
+
+
+def test_the_loss_is_zero_for_the_truth_and_minds_edges():
+    truth = torch.zeros(1, 1, 16, 16)
+    truth[..., 4:12, 4:12] = 1
+    assert image_loss(truth, truth) == 0
+    blurred = torch.nn.functional.avg_pool2d(truth, 3, 1, 1)
+    error = (blurred - truth).abs().mean()
+    assert image_loss(truth + error, truth) == pytest.approx(float(error), rel=1e-4)
+    assert image_loss(blurred, truth) > 1.3 * error
