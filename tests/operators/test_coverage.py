@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from napari_pfitre.operators import ParallelBeam
-from napari_pfitre.operators.coverage import N_BINS, angular_coverage, sampling, unmeasured, unmeasured_part
+from napari_pfitre.operators.coverage import (
+    N_BINS,
+    angular_coverage,
+    sampling,
+    share_unmeasured,
+    unmeasured,
+    unmeasured_part,
+)
 
 TILTED = np.deg2rad(np.linspace(-20, 70, 181))
 
@@ -66,3 +73,22 @@ def test_coverage_has_the_wedge():
 def test_half_a_turn_more_changes_nothing():
     np.testing.assert_allclose(unmeasured(TILTED + np.pi, (20, 31)), unmeasured(TILTED, (20, 31)), atol=1e-5)
     np.testing.assert_allclose(angular_coverage(TILTED + np.pi), angular_coverage(TILTED), atol=1e-5)
+
+
+def test_the_share_is_one_where_nothing_was_measured_and_zero_where_all_was():
+    """Waves along a missing and along a measured direction, side by side; nothing where nothing is"""
+    n = 96
+    mask = torch.from_numpy(unmeasured(TILTED, (n, n)))
+    rows, columns = np.mgrid[:n, :n]
+    x, y = columns - (n - 1) / 2, (n - 1) / 2 - rows
+    image = np.zeros((n, n))
+    for degrees, middle in ((115, -24), (25, 24)):
+        t = np.deg2rad(degrees)
+        wave = np.cos(2 * np.pi * 0.2 * (x * np.cos(t) + y * np.sin(t)))
+        image += wave * np.exp(-((x - middle) ** 2 + y**2) / (2 * 6**2))
+    share = share_unmeasured(torch.from_numpy(image[None].astype(np.float32)), mask, 0.05)[0]
+    assert share[48, 24] > 0.95
+    assert share[48, 72] < 0.2
+    assert share[3, 3] < 0.1
+    assert share.min() >= 0
+    assert share.max() <= 1

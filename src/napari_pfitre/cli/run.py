@@ -31,8 +31,10 @@ class Methods(click.Group):
         return list(RECIPES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        from ..recipes import GRIDREC, RECIPES
+        from ..recipes import GRIDREC, PFITRE, RECIPES
 
+        if cmd_name == PFITRE.name:  # with weights of one's own it runs where none came with the package
+            return method_command(PFITRE)
         if cmd_name == GRIDREC.name and cmd_name not in RECIPES:
             raise click.UsageError("gridrec needs TomoPy, which is not installed here; conda-forge has it, or use fbp")
         return method_command(RECIPES[cmd_name]) if cmd_name in RECIPES else None
@@ -71,7 +73,7 @@ def sections(recipe: Recipe) -> Sequence[Section]:
 
     return (
         Section("method", f"{recipe.title} options", recipe.options_type),
-        Section("prepare", "Preparing the data", PrepareOptions, {"flats": "--reduce-flats"}),
+        Section("prepare", "Preparing the data", PrepareOptions),
         Section("read", "Reading the file", ReadHints, {"centre": ""}),  # the preparation's --centre says the same
     )
 

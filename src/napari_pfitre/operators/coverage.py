@@ -13,7 +13,7 @@ import torch
 
 from ..angles import angular_weights, half_turn
 
-__all__ = ["N_BINS", "angular_coverage", "sampling", "unmeasured", "unmeasured_part"]
+__all__ = ["N_BINS", "angular_coverage", "sampling", "share_unmeasured", "unmeasured", "unmeasured_part"]
 
 N_BINS = 36  #: of 5° over the half turn
 NEAR, FAR = 1.0, 2.0  #: steps of frequency beside a line: measured up to the first, not measured from the second on
@@ -40,6 +40,24 @@ def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def unmeasured_part(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """x (..., n_y, n_x) at the frequencies of a mask from `unmeasured`."""
     return torch.fft.irfft2(torch.fft.rfft2(x) * mask, s=x.shape[-2:])
+
+
+def share_unmeasured(x: torch.Tensor, mask: torch.Tensor, faint: float) -> torch.Tensor:
+    """How much of each voxel of x (z, n_y, n_x) comes from frequencies that nobody measured, 0 to 1.
+
+    √(h / (h + m)) with h and m the energies of the unmeasured and the measured part around the voxel, over a Gaussian
+    of two pixels; `faint` squared is added to m, so that an empty place has no share.
+    """
+    share = torch.empty_like(x)
+    n_y, n_x = x.shape[-2:]
+    k_y, k_x = (torch.as_tensor(f, dtype=x.dtype, device=x.device) for f in (np.fft.fftfreq(n_y), np.fft.rfftfreq(n_x)))
+    blur = torch.exp(-2 * (np.pi * 2.0) ** 2 * (k_y[:, None] ** 2 + k_x**2))
+    for image, result in zip(x, share, strict=True):
+        hidden = unmeasured_part(image, mask)
+        energies = torch.stack([hidden, image - hidden]).square_()
+        h, m = torch.fft.irfft2(torch.fft.rfft2(energies) * blur, s=(n_y, n_x)).clamp_(min=0)
+        result.copy_((h / (h + m + faint**2)).sqrt_())
+    return share
 
 
 def angular_coverage(angles: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 `RECIPES` is the table that the widget, the command line and the documentation read. Adding a method is one file here
 and one row there. Recipes import their solvers inside the run, so that a form or ``--help`` need not wait for torch;
-gridrec is a row only where TomoPy is installed.
+gridrec is a row only where TomoPy is installed, and PFITRE only where the package brings weights; without, it can still
+be imported from here and run with weights of one's own.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ import importlib.util
 from .fbp import FBP
 from .fista_tv import FISTA_TV
 from .gridrec import GRIDREC
+from .pfitre import PFITRE, WEIGHTS
 from .recipe import Recipe
 
-__all__ = ["GRIDREC", "RECIPES", "Recipe"]
+__all__ = ["GRIDREC", "PFITRE", "RECIPES", "Recipe"]
 
 
 def _installed() -> tuple[Recipe, ...]:
-    own = (FBP, FISTA_TV)
-    return own if importlib.util.find_spec("tomopy") is None else (*own, GRIDREC)
+    found: list[Recipe] = [FBP, FISTA_TV]
+    if WEIGHTS.exists():
+        found.append(PFITRE)
+    if importlib.util.find_spec("tomopy") is not None:
+        found.append(GRIDREC)
+    return tuple(found)
 
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _installed()}

@@ -1,0 +1,202 @@
+"""PFITRE: data and a trained network in turns.
+
+    x = argmin ½‖A x − y‖² + ρ/2‖x − z‖²,  x ≥ 0            what the data say, near the network's image
+    z = network(x)                                        what such objects look like, near the data's image
+
+Zhao et al., npj Comput. Mater. 11 (2025) 240, with a network trained inside this very loop and no dual variable
+(docs/methods/pfitre.md). The network sees neighbouring slices, and in one scale for the whole volume. Beside the volume
+comes where network and data differ, and how much of each voxel no projection measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+
+from ..device import resolve_device
+from ..options import check
+from ..results import Progress, Run
+from ..scans import TomoScan
+from .blocks import Window, blocks_that_fit, spread
+from .geometry import line_integrals, projector, sinograms
+from .journal import Journal
+from .noise import noise_of
+from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from ..networks import Card
+    from ..operators import ParallelBeam
+
+__all__ = ["PFITRE", "WEIGHTS", "PfitreOptions", "pfitre"]
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "pfitre.safetensors"  #: those that come with the package
+OVERLAP = 6  #: rows by which blocks overlap: a slice feels its neighbours through slabs of five
+FIRST = 0.3  #: ρ of the image that the scale is taken from, as in the loop's first step
+FAINT = 0.1  #: of the volume's scale: below it a voxel counts as empty, and nothing in it as made up
+SAMPLE = 16  #: rows that the scale of the volume and its noise are taken from
+
+
+@dataclass(frozen=True)
+class PfitreOptions:
+    """Data and a trained network in turns: for wedges and sparse angles that total variation cannot bridge."""
+
+    mode: Annotated[
+        Literal["loop", "one pass"],
+        {"label": "Mode", "tooltip": "loop: data and network in turns. One pass: the network once, on a first image, "
+         "and nothing holds it to the data; for comparison."},
+    ] = "loop"  # fmt: skip
+    rounds: Annotated[
+        int, {"min": 1, "max": 100, "label": "Rounds at most",
+              "tooltip": "Of data step and network; a run ends earlier when they have settled."},
+    ] = 8  # fmt: skip
+    rho: Annotated[
+        float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "ρ", "unit": "mean diagonal of AᵀA",
+                "tooltip": "Trust in the network: larger stays nearer to its image, smaller nearer to the data."},
+    ] = 1.0  # fmt: skip
+    result: Annotated[
+        Literal["data", "network"],
+        {"label": "Result", "tooltip": "data: the image of the last data step. network: the network's last image, "
+         "smoother, and further from the data."},
+    ] = "data"  # fmt: skip
+    weights: Annotated[
+        Path | None,
+        {"label": "Weights", "tooltip": "A .safetensors file of one's own training, or a ckpt_PFITRE.pth of the "
+         "original; empty for those that come with the package."},
+    ] = None  # fmt: skip
+    tolerance: Annotated[
+        float, {"min": 0.0, "max": 1.0, "step": 1e-3, "label": "Tolerance", "advanced": True,
+                "tooltip": "Stop when a round changes the network's image, and its distance from the data's, by less "
+                "than this share; 0 never stops."},
+    ] = 5e-3  # fmt: skip
+
+    def __post_init__(self):
+        check(self)
+
+
+def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
+    """PFITRE of every row; slices are as wide as the detector."""
+    import torch
+
+    from ..networks import load_network
+    from ..operators.coverage import share_unmeasured, unmeasured
+    from ..priors import NetworkPrior
+    from ..solvers import half_quadratic
+
+    scan = line_integrals(scan)
+    where = resolve_device(device)
+    journal = Journal("pfitre", scan, options, where)
+    _, n_rows, n = scan.shape
+    rounds = options.rounds if options.mode == "loop" else 1
+    yield Progress(0, rounds, "reading the network")
+    net, card = load_network("pfitre" if options.weights is None else options.weights)
+    net = net.to(where)
+    A = projector(scan, where)
+    scale, noise, size = _scale_and_noise(scan, A)
+    blocks = blocks_that_fit(scan, _bytes_per_row(scan, options), where, OVERLAP)
+    total = rounds * len(blocks)
+    mask = torch.from_numpy(unmeasured(scan.angles, (n, n)))
+    data, difference, invented = (np.zeros((n_rows, n, n), np.float32) for _ in range(3))
+    figures = {"noise": noise, "scale": scale}
+    window = Window()
+    stop: bool | None = False
+    apart: list[float] = []
+    for i, block in enumerate(blocks):
+        prior = NetworkPrior(net, scan.angles, noise / size, scale=scale)
+        before = None
+        for iterate in half_quadratic(A, sinograms(scan, block.read), prior, rounds=rounds, rho=options.rho):
+            settled = before is not None and _settled(before, iterate, options.tolerance)
+            before = iterate
+            done = settled or iterate.k == rounds
+            image = iterate.x if options.mode == "loop" and options.result == "data" else iterate.z
+            shown = window.look(image, block, always=done)
+            text = f"round {iterate.k}" + (f", block {i + 1} of {len(blocks)}" if len(blocks) > 1 else "")
+            step = total if done and block is blocks[-1] else i * rounds + iterate.k
+            stop = yield Progress(step, total, text, None, iterate.residual, shown)
+            if stop or settled:
+                break
+        kept = image[block.inner].cpu()
+        data[block.keep] = kept.numpy()
+        difference[block.keep] = (iterate.z - iterate.x)[block.inner].cpu().numpy()
+        invented[block.keep] = share_unmeasured(kept, mask, FAINT * scale).numpy()
+        apart.append(iterate.apart)
+        figures |= {"rounds": iterate.k, "residual": iterate.residual, "apart": max(apart)}
+        if stop:
+            break
+    partial = bool(stop) and not (done and block is blocks[-1])
+    notices = (*_in_blocks(blocks), *(() if partial else _unlike(card, options, figures)))
+    volume = journal.volume(data, partial=partial, figures=figures, notices=notices)
+    provenance = volume.provenance
+    versions = {**provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
+    return dataclasses.replace(
+        volume, provenance=dataclasses.replace(provenance, versions=versions),
+        layers={"network − data": difference, "not measured": invented},
+    )  # fmt: skip
+
+
+def _scale_and_noise(scan: TomoScan, A: ParallelBeam) -> tuple[float, float, float]:
+    """What counts as one in the volume; the noise of a bin; the root mean square of the data. From rows spread over it.
+
+    One scale for all blocks: slices keep their relation, whatever stands in them.
+    """
+    import torch
+
+    from ..priors.network import robust_scale
+    from ..solvers import first_step
+
+    y = torch.cat([sinograms(scan, slice(row, row + 1)) for row in spread(scan.shape[1], SAMPLE)])
+    start = first_step(A, A.adjoint(y.to(A.device)), FIRST * A.diagonal())
+    size = math.sqrt(float(y.square().mean(dtype=torch.float64)))
+    return robust_scale(start), noise_of(y.numpy()), size or 1.0
+
+
+def _settled(before, now, tolerance: float) -> bool:
+    """Neither the network's image nor its distance from the data's moves any more."""
+    return now.moved < tolerance and abs(now.apart - before.apart) < tolerance
+
+
+def _unlike(card: Card, options: PfitreOptions, figures: dict[str, float]) -> tuple[str, ...]:
+    """A notice when the engine's figures lie beyond those of 95 % of simulated scans that were not trained on."""
+    if options.mode != "loop" or not 0.5 <= options.rho <= 2:
+        return ()  # the card's figures are those of the loop at ρ = 1
+    words = {"apart": "network and data differ by", "residual": "the data are missed by"}
+    found = [
+        f"{words[name]} {figures[name]:.1%}, in 95 % of simulated scans by less than {usual:.1%}"
+        for name, usual in card.usual.items()
+        if name in words and figures[name] > usual
+    ]
+    if not found:
+        return ()
+    return (
+        f"{'; '.join(found)}: these data are unlike what the network learnt from, or not well aligned; check the axis, "
+        "look at the layers beside the volume, and compare with FISTA-TV",
+    )
+
+
+def _in_blocks(blocks: tuple) -> tuple[str, ...]:
+    if len(blocks) == 1:
+        return ()
+    return (
+        f"reconstructed in {len(blocks)} blocks of rows that overlap by {OVERLAP}, since memory did not hold them all",
+    )
+
+
+def _bytes_per_row(scan: TomoScan, options: PfitreOptions) -> int:
+    """In float32: three sinograms; of slices x, z and those before, Aᵀy, five of conjugate gradients, work space, three
+    results and a preview."""
+    n_angles, _, n = scan.shape
+    return 4 * (3 * n_angles * n + 16 * n * n)
+
+
+PFITRE = Recipe(
+    name="pfitre",
+    title="PFITRE",
+    summary="Data and a trained network in turns: for missing wedges that total variation cannot bridge.",
+    options_type=PfitreOptions,
+    generator=pfitre,
+    bytes_per_row=_bytes_per_row,
+)

@@ -1,0 +1,157 @@
+"""PFITRE from scan to volume, with small networks: what comes back, in what units, and what is said about it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from napari_pfitre import finish
+from napari_pfitre.errors import WeightsError
+from napari_pfitre.metrics import psnr
+from napari_pfitre.networks import Card, SlabNet, save_network
+from napari_pfitre.options import as_dict, from_dict
+from napari_pfitre.recipes import PFITRE, RECIPES, blocks
+from napari_pfitre.recipes.pfitre import WEIGHTS, PfitreOptions
+from napari_pfitre.twin import SimulateOptions, simulate
+
+
+@pytest.fixture(scope="module")
+def chip():
+    return simulate(SimulateOptions(size=48, slices=6, angles=61, missing=60.0, noise=0.01))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A network that smooths a little, by chance: random weights, small."""
+    torch.manual_seed(1)
+    net = SlabNet(width=8, growth=8, blocks=1)
+    torch.nn.init.normal_(net.leave.weight, std=0.05)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_network(net, path, Card("small", "slab-net", net.config, usual={"apart": 0.9, "residual": 0.9}))
+    return path
+
+
+def run(scan, weights, *watch, **options):
+    return finish(PFITRE.run(scan, PfitreOptions(weights=weights, **options), device="cpu"), *watch)
+
+
+def test_what_comes_back(chip, weights):
+    """The volume, two layers of its shape, figures, and the checksum of the weights"""
+    scan, truth = chip
+    volume = run(scan, weights, rounds=3)
+    assert volume.data.shape == truth.data.shape
+    assert volume.data.min() >= 0
+    assert set(volume.layers) == {"network − data", "not measured"}
+    for layer in volume.layers.values():
+        assert layer.shape == volume.data.shape
+        assert np.isfinite(layer).all()
+    share = volume.layers["not measured"]
+    assert 0 <= share.min() < 0.1 < share.max() <= 1
+    figures = volume.provenance.figures
+    assert figures["rounds"] <= 3
+    assert 0 < figures["residual"] < 0.3
+    assert volume.provenance.versions["weights small"].startswith("sha256 ")
+    assert from_dict(PfitreOptions, dict(volume.provenance.options)).weights == weights
+    assert volume.provenance.notices == ()
+
+
+def test_network_minus_data(chip, weights):
+    """The two results differ by the layer"""
+    data = run(chip.scan, weights, rounds=2, tolerance=0.0)
+    network = run(chip.scan, weights, rounds=2, tolerance=0.0, result="network")
+    difference = network.data - data.data
+    scale = np.abs(data.data).max()
+    np.testing.assert_allclose(difference, data.layers["network − data"], atol=2e-3 * scale)
+
+
+def test_with_a_network_that_changes_nothing_it_is_least_squares(chip, tmp_path):
+    """Then a round is a step of the proximal point method: the residual falls from round to round"""
+    net = SlabNet(width=4, growth=4, blocks=1)
+    save_network(net, tmp_path / "same.safetensors", Card("same", "slab-net", net.config))
+    seen = []
+    volume = run(chip.scan, tmp_path / "same.safetensors", seen.append, rounds=6, tolerance=0.0)
+    residuals = [p.residual for p in seen if p.residual is not None]
+    assert residuals == sorted(residuals, reverse=True)
+    assert np.abs(volume.layers["network − data"]).max() < 1e-6
+    assert psnr(chip.truth.data, volume.data, data_range=float(chip.truth.data.max())) > 12
+
+
+def test_one_pass(chip, weights):
+    """The network once; its image, whatever the data say"""
+    seen = []
+    volume = run(chip.scan, weights, seen.append, mode="one pass", rounds=50)
+    assert volume.provenance.figures["rounds"] == 1
+    assert seen[-1].total == 1
+    loop = run(chip.scan, weights, rounds=1, result="network")
+    np.testing.assert_allclose(volume.data, loop.data, atol=1e-3 * loop.data.max())
+
+
+def test_progress_preview_and_stop(chip, weights):
+    seen = []
+    volume = run(chip.scan, weights, seen.append, lambda: len(seen) >= 3, rounds=9, tolerance=0.0)
+    assert [p.step for p in seen] == [0, 1, 2]
+    assert {p.total for p in seen} == {9}
+    assert volume.partial
+    assert volume.provenance.figures["rounds"] == 2
+    whole = []
+    volume = run(chip.scan, weights, whole.append, rounds=3, tolerance=0.0)
+    np.testing.assert_array_equal(whole[-1].preview.data, volume.data)
+    assert not volume.partial
+
+
+def test_it_ends_when_it_has_settled(chip, tmp_path):
+    net = SlabNet(width=4, growth=4, blocks=1)
+    save_network(net, tmp_path / "same.safetensors", Card("same", "slab-net", net.config))
+    seen = []
+    volume = run(chip.scan, tmp_path / "same.safetensors", seen.append, rounds=90, tolerance=0.05)
+    assert volume.provenance.figures["rounds"] < 20
+    assert seen[-1].step == seen[-1].total
+    assert not volume.partial
+
+
+def test_units_do_not_matter(chip, weights):
+    louder = chip.scan.replace(projections=np.asarray(chip.scan.projections) * np.float32(1000))
+    a, b = (run(scan, weights, rounds=3, tolerance=0.0).data for scan in (chip.scan, louder))
+    np.testing.assert_allclose(b, 1000 * a, atol=2e-2 * b.max())
+
+
+def test_blocks_make_nearly_the_same_volume_and_say_so(chip, weights, monkeypatch):
+    whole = run(chip.scan, weights, rounds=3, tolerance=0.0)
+    monkeypatch.setattr(blocks, "available_memory", lambda device: 1)
+    seen = []
+    parts = run(chip.scan, weights, seen.append, rounds=3, tolerance=0.0)
+    assert seen[-1].total == 18
+    assert np.abs(parts.data - whole.data).mean() < 0.02 * whole.data.max()
+    assert any("blocks" in notice for notice in parts.provenance.notices)
+
+
+def test_data_unlike_the_training_are_told(chip, weights, tmp_path):
+    """The axis three columns off: the data are missed by more than usual, and the volume says so"""
+    net = SlabNet(width=8, growth=8, blocks=1)
+    figures = run(chip.scan, weights, rounds=4).provenance.figures
+    usual = {name: 1.2 * figures[name] for name in ("apart", "residual")}
+    path = tmp_path / "told.safetensors"
+    save_network(net, path, Card("told", "slab-net", net.config, usual=usual))
+    assert run(chip.scan, path, rounds=4).provenance.notices == ()
+    off = chip.scan.replace(centre=chip.scan.middle + 3)
+    (notice,) = run(off, path, rounds=4).provenance.notices
+    assert "the data are missed by" in notice
+    assert "FISTA-TV" in notice
+
+
+def test_without_weights_it_says_where_to_get_some(chip, tmp_path):
+    with pytest.raises(WeightsError, match="does not exist"):
+        run(chip.scan, tmp_path / "none.safetensors")
+    if not WEIGHTS.exists():
+        with pytest.raises(WeightsError, match="napari-pfitre train pfitre"):
+            finish(PFITRE.run(chip.scan, device="cpu"))
+    assert ("pfitre" in RECIPES) == WEIGHTS.exists()
+
+
+def test_options_survive_json():
+    options = PfitreOptions(rounds=3, weights=None)
+    assert from_dict(PfitreOptions, as_dict(options)) == options
+    assert dataclasses.replace(options, rho=2.0).rho == 2
