@@ -11,7 +11,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -90,14 +90,15 @@ class Volume:
 
 
 Run = Generator[Progress, bool | None, Volume]
+T = TypeVar("T")
 
 
 def finish(
-    run: Run,
+    run: Generator[Progress, bool | None, T],
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> Volume:
-    """Run to the end, or until `should_stop` says so, and give the volume."""
+) -> T:
+    """Run to the end, or until `should_stop` says so, and give the volume (or what else such a generator returns)."""
     try:
         progress = next(run)
         while True:

@@ -109,7 +109,8 @@ def load_paper_checkpoint(path: Path) -> PaperNet:
     stored = [(name, value) for name, value in pairs if isinstance(value, torch.Tensor) and value.ndim]
     if not stored:
         raise WeightsError(f"{path.name} holds no 'net_state_dict' of tensors; give the checkpoint the trainer wrote")
-    net, found = PaperNet(), {}
+    net = PaperNet()
+    found: dict[str, torch.Tensor] = {}
     for part in PARTS:
         wanted = {f"{part}.{name}": tuple(p.shape) for name, p in getattr(net, part).named_parameters()}
         found |= dict(zip(wanted, _run(part, list(wanted.values()), stored, path), strict=True))

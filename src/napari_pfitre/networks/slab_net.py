@@ -73,9 +73,9 @@ class SlabNet(nn.Module):
         self.up_1 = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.join_1 = nn.Conv2d(2 * width, width, 3, padding=1)
         self.leave = nn.Conv2d(width, 1, 1)
-        nn.init.zeros_(self.leave.weight)  # untrained it changes nothing
-        nn.init.zeros_(self.leave.bias)
-        self.to(memory_format=torch.channels_last)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)  # untrained it changes nothing
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, slab: torch.Tensor, unmeasured: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """(b, slices, y, x) in units of the volume's scale, (b, 1, y, x), (b, conditions) → (b, 1, y, x)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,6 +48,7 @@ class NetworkPrior:
                  non_negative: bool = True):  # fmt: skip
         self.net, self.angles, self.noise = net.eval(), np.asarray(angles, dtype=float), noise
         self.scale, self.non_negative = scale, non_negative
+        self.slices: Any = net.slices
         self._mask: torch.Tensor | None = None
         self._mask_of: tuple = ()
 
@@ -77,16 +79,18 @@ class NetworkPrior:
         return out.clamp_(min=0) if self.non_negative else out
 
     def _mended(self, v: torch.Tensor, rows: torch.Tensor, mask: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        slab = slabs(v, rows, self.net.slices) / self.scale
-        hidden = unmeasured_part(v[rows], mask)[:, None] / self.scale
+        scale = self.scale or 1.0
+        slab = slabs(v, rows, self.slices) / scale
+        hidden = unmeasured_part(v[rows], mask)[:, None] / scale
         with half_precision(v.device):
-            return self.net(slab, hidden, told.expand(len(rows), -1))[:, 0].float() * self.scale
+            return self.net(slab, hidden, told.expand(len(rows), -1))[:, 0].float() * scale
 
     def mask(self, v: torch.Tensor) -> torch.Tensor:
         """The frequencies that no angle measured, for slices like those of v."""
-        key = (v.shape[-2:], v.device)
+        n_y, n_x = v.shape[-2:]
+        key = (n_y, n_x, v.device)
         if self._mask is None or self._mask_of != key:
-            self._mask, self._mask_of = torch.as_tensor(unmeasured(self.angles, v.shape[-2:]), device=v.device), key
+            self._mask, self._mask_of = torch.as_tensor(unmeasured(self.angles, (n_y, n_x)), device=v.device), key
         return self._mask
 
 

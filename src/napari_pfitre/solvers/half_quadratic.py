@@ -5,7 +5,7 @@
 
 Geman & Yang, IEEE Trans. Image Process. 4 (1995) 932; with a network as the proximal step, Zhang et al., IEEE Trans.
 Pattern Anal. 44 (2022) 6360. There is no dual variable: it would hand the prior images unlike any that it was made for
-(docs/decisions/no-dual-variable.md). ρ is in units of the diagonal of AᵀWA, so it transfers between scans.
+(`benchmarks/splitting.py` compares). ρ is in units of the diagonal of AᵀWA, so it transfers between scans.
 """
 
 from __future__ import annotations

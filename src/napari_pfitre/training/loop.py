@@ -72,7 +72,7 @@ def _use_threads(count: int) -> None:
     """In torch and in numba: where both run on OpenMP, numba's count would become torch's."""
     import numba
 
-    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(count, numba.get_num_threads()))
     torch.set_num_threads(count)
 
 
