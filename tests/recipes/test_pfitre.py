@@ -155,3 +155,17 @@ def test_options_survive_json():
     options = PfitreOptions(rounds=3, weights=None)
     assert from_dict(PfitreOptions, as_dict(options)) == options
     assert dataclasses.replace(options, rho=2.0).rho == 2
+
+
+def test_the_paper_s_network_runs_too(chip, tmp_path):
+    """A checkpoint in the original's form, in the same loop"""
+    from napari_pfitre.networks import PaperNet
+
+    torch.manual_seed(0)
+    path = tmp_path / "ckpt_PFITRE.pth"
+    torch.save({"net_state_dict": PaperNet().state_dict()}, path)
+    few = chip.scan.replace(projections=np.asarray(chip.scan.projections)[:, :2])
+    volume = run(few, path, rounds=2)
+    assert volume.data.shape == (2, 48, 48)
+    assert np.isfinite(volume.data).all()
+    assert "weights ckpt_PFITRE" in volume.provenance.versions
