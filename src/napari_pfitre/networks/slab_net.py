@@ -80,7 +80,8 @@ class SlabNet(nn.Module):
     def forward(self, slab: torch.Tensor, unmeasured: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """(b, slices, y, x) in units of the volume's scale, (b, 1, y, x), (b, conditions) → (b, 1, y, x)."""
         n_y, n_x = slab.shape[-2:]
-        inputs = torch.cat([slab, unmeasured], dim=1)
+        # A hot spot a dozen times brighter than all else must not drown the features it passes through.
+        inputs = torch.asinh(torch.cat([slab, unmeasured], dim=1))
         inputs = F.pad(inputs, (0, -n_x % 4, 0, -n_y % 4), mode="reflect").contiguous(memory_format=torch.channels_last)
         told = self.condition(condition)
         full = F.gelu(self.encode_1(inputs))

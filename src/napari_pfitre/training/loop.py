@@ -88,7 +88,8 @@ class Training:
         self.options, self.device = options, device
         self.net = SlabNet(width=options.width, blocks=options.blocks).to(device)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=options.rate, weight_decay=1e-4)
+        # The second moment follows within a hundred steps: an unusual batch then moves the weights by one rate at most.
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.step = self.scenes = 0
         self.seconds = 0.0
         self.losses: deque[float] = deque(maxlen=LOG_EVERY)

@@ -29,7 +29,7 @@ class TrainOptions:
     ] = 1.5  # fmt: skip
     batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 8
     rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
-    ] = 1e-3  # fmt: skip
+    ] = 5e-4  # fmt: skip
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of scenes, weights and order"}] = 0
     threads: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}] = 1
     workers: Annotated[
