@@ -106,7 +106,10 @@ class OneBatch:
 
 def test_it_learns():
     """Eighty steps on one batch of noisy blocks take a third off the loss; the average follows"""
-    training, pool = Training(dataclasses.replace(QUICK, width=8, minutes=1e3, rate=3e-3), torch.device("cpu")), OneBatch()
+    training, pool = (
+        Training(dataclasses.replace(QUICK, width=8, minutes=1e3, rate=3e-3), torch.device("cpu")),
+        OneBatch(),
+    )
     training.step = loop.WARM_UP
     training.learn(pool)
     first = training.loss
