@@ -58,13 +58,18 @@ def cases(path):
     }
 
 
+def assert_same(made, expected):
+    """Equal but for the order in which the threads of two processes add."""
+    np.testing.assert_allclose(made.data, expected.data, atol=1e-4 * np.abs(expected.data).max())
+
+
 @pytest.mark.parametrize("case", ["as opened", "with a hint", "rows chosen on loading", "prepared"])
 def test_the_script_makes_the_same_volume(scan_file, tmp_path, case):
     scan = cases(scan_file)[case]
     script = tmp_path / "script.py"
     script.write_text(as_python(scan, FBP, OPTIONS, "cpu"), encoding="utf-8")
     subprocess.run([sys.executable, script.name], cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_array_equal(read_volume(tmp_path / "chip scan-fbp.h5").data, by_widget(scan).data)
+    assert_same(read_volume(tmp_path / "chip scan-fbp.h5"), by_widget(scan))
 
 
 def test_script_and_command_find_the_axis_as_the_widget_does(axisless_file, tmp_path):
@@ -76,7 +81,7 @@ def test_script_and_command_find_the_axis_as_the_widget_does(axisless_file, tmp_
     for run in (["script.py"], ["-m", "napari_pfitre", *command]):
         subprocess.run([sys.executable, *run], cwd=tmp_path, check=True, capture_output=True)
         made = tmp_path / "chip scan-fbp.h5"
-        np.testing.assert_array_equal(read_volume(made).data, expected.data)
+        assert_same(read_volume(made), expected)
         made.unlink()
 
 
@@ -87,7 +92,7 @@ def test_the_command_makes_the_same_volume(scan_file, tmp_path, case):
     assert command[:3] == ["napari-pfitre", "run", "fbp"]
     run = [sys.executable, "-m", "napari_pfitre", *command[1:]]
     subprocess.run(run, cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_array_equal(read_volume(tmp_path / "chip scan-fbp.h5").data, by_widget(scan).data)
+    assert_same(read_volume(tmp_path / "chip scan-fbp.h5"), by_widget(scan))
 
 
 def test_only_what_was_changed_is_written(scan_file):

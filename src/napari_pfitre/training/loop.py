@@ -12,7 +12,8 @@ import dataclasses
 import math
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,30 +51,37 @@ def train(
     from ..device import resolve_device
 
     where = resolve_device(device)
-    _use_threads(options.threads)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not resume and (folder / CHECKPOINT).exists():
-        raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
-    training = Training(options, where)
-    if resume:
-        training.take_up(read_checkpoint(folder), folder)
-    yield Progress(0, _seconds(options), "held-out circuits: FISTA-TV as the mark to beat")
-    held_out = HeldOut(folder, options.size, where)
-    scenes, end = scenes_ahead(options, training.scenes)
-    pool = Pool(options, scenes, training.scenes, where)
-    try:
-        yield from training.run(pool, held_out, folder)
-    finally:
-        end()
-    return training.export(folder, held_out)
+    with _threads(options.threads):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not resume and (folder / CHECKPOINT).exists():
+            raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
+        training = Training(options, where)
+        if resume:
+            training.take_up(read_checkpoint(folder), folder)
+        yield Progress(0, _seconds(options), "held-out circuits: FISTA-TV as the mark to beat")
+        held_out = HeldOut(folder, options.size, where)
+        scenes, end = scenes_ahead(options, training.scenes)
+        pool = Pool(options, scenes, training.scenes, where)
+        try:
+            yield from training.run(pool, held_out, folder)
+        finally:
+            end()
+        return training.export(folder, held_out)
 
 
-def _use_threads(count: int) -> None:
-    """In torch and in numba: where both run on OpenMP, numba's count would become torch's."""
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many in torch and in numba, for a while: where both run on OpenMP, numba's count would become torch's."""
     import numba
 
-    numba.set_num_threads(min(count, numba.get_num_threads()))
+    before = numba.get_num_threads(), torch.get_num_threads()
+    numba.set_num_threads(min(count, before[0]))
     torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before[0])
+        torch.set_num_threads(before[1])
 
 
 def _seconds(options: TrainOptions) -> int:
