@@ -15,7 +15,7 @@ from ..scans import TomoScan, row_blocks
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Block", "Window", "blocks_that_fit", "spread"]
+__all__ = ["Block", "Window", "blocks_that_fit", "overlap_notice", "spread"]
 
 MEMORY_SHARE = 0.5  #: of what is free, for one block
 PREVIEW_BYTES = 64e6
@@ -43,6 +43,15 @@ def blocks_that_fit(scan: TomoScan, bytes_per_row: int, device: torch.device, ov
     return tuple(
         Block(slice(max(0, keep.start - overlap), min(n_rows, keep.stop + overlap)), keep)
         for keep in row_blocks(scan, fitting - 2 * overlap)
+    )
+
+
+def overlap_notice(blocks: tuple[Block, ...], overlap: int) -> tuple[str, ...]:
+    """What the user is to know when neighbours had to be parted; nothing when they were not."""
+    if len(blocks) == 1 or overlap == 0:
+        return ()
+    return (
+        f"reconstructed in {len(blocks)} blocks of rows that overlap by {overlap}, since memory did not hold them all",
     )
 
 

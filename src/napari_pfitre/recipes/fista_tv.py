@@ -17,7 +17,7 @@ from ..device import resolve_device
 from ..options import check
 from ..results import Progress, Run
 from ..scans import TomoScan
-from .blocks import Window, blocks_that_fit
+from .blocks import Window, blocks_that_fit, overlap_notice
 from .geometry import line_integrals, projector, sinograms
 from .journal import Journal
 from .noise import noise_level
@@ -71,7 +71,8 @@ def fista_tv(scan: TomoScan, options: FistaTvOptions, device: str = "auto") -> R
     noise = noise_level(scan)
     strength = options.weight * noise * math.sqrt(A.diagonal())
     in_3d = options.dimensions == "3-D"
-    blocks = blocks_that_fit(scan, _bytes_per_row(scan, options), where, OVERLAP if in_3d else 0)
+    overlap = OVERLAP if in_3d else 0
+    blocks = blocks_that_fit(scan, _bytes_per_row(scan, options), where, overlap)
     total = options.iterations * len(blocks)
     data = np.zeros((n_rows, n, n), np.float32)
     window = Window()
@@ -95,7 +96,7 @@ def fista_tv(scan: TomoScan, options: FistaTvOptions, device: str = "auto") -> R
         if stop:
             break
     partial = bool(stop) and not (done and block is blocks[-1])
-    return journal.volume(data, partial=partial, figures=figures, notices=_notices(blocks, in_3d))
+    return journal.volume(data, partial=partial, figures=figures, notices=overlap_notice(blocks, overlap))
 
 
 def _settled(objectives: list[float], tolerance: float) -> bool:
@@ -103,14 +104,6 @@ def _settled(objectives: list[float], tolerance: float) -> bool:
         return False
     before, now = objectives[-1 - SETTLING], objectives[-1]
     return before - now < tolerance * now
-
-
-def _notices(blocks: tuple, in_3d: bool) -> tuple[str, ...]:
-    if len(blocks) == 1 or not in_3d:
-        return ()
-    return (
-        f"reconstructed in {len(blocks)} blocks of rows that overlap by {OVERLAP}, since memory did not hold them all",
-    )
 
 
 def _bytes_per_row(scan: TomoScan, options: FistaTvOptions) -> int:

@@ -22,7 +22,7 @@ from ..device import resolve_device
 from ..options import check
 from ..results import Progress, Run
 from ..scans import TomoScan
-from .blocks import Window, blocks_that_fit, spread
+from .blocks import Window, blocks_that_fit, overlap_notice, spread
 from .geometry import line_integrals, projector, sinograms
 from .journal import Journal
 from .noise import noise_of
@@ -128,7 +128,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         if stop:
             break
     partial = bool(stop) and not (done and block is blocks[-1])
-    notices = (*_in_blocks(blocks), *(() if partial else _unlike(card, options, figures)))
+    notices = (*overlap_notice(blocks, OVERLAP), *(() if partial else _unlike(card, options, figures)))
     volume = journal.volume(data, partial=partial, figures=figures, notices=notices)
     provenance = volume.provenance
     versions = {**provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
@@ -174,14 +174,6 @@ def _unlike(card: Card, options: PfitreOptions, figures: dict[str, float]) -> tu
     return (
         f"{'; '.join(found)}: these data are unlike what the network learnt from, or not well aligned; check the axis, "
         "look at the layers beside the volume, and compare with FISTA-TV",
-    )
-
-
-def _in_blocks(blocks: tuple) -> tuple[str, ...]:
-    if len(blocks) == 1:
-        return ()
-    return (
-        f"reconstructed in {len(blocks)} blocks of rows that overlap by {OVERLAP}, since memory did not hold them all",
     )
 
 
