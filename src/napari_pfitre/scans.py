@@ -17,7 +17,7 @@ from .angles import half_turn
 from .errors import ScanError
 from .frames import LazyFrames
 
-__all__ = ["MissingWedge", "Quantity", "Source", "Step", "TomoScan", "row_blocks"]
+__all__ = ["BraggGeometry", "CdiScan", "MissingWedge", "Quantity", "Source", "Step", "TomoScan", "row_blocks"]
 
 Quantity = Literal["counts", "transmission", "line integrals", "emission"]
 Frames = LazyFrames | np.ndarray
@@ -153,6 +153,80 @@ class TomoScan:
         """Some rows as sinograms, (row, angle, column), float32 and contiguous."""
         block = np.asarray(self.projections[:, rows, :])
         return np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class BraggGeometry:
+    """Where voxels of a rocking scan lie in reciprocal space, linearised at the peak.
+
+    The laboratory frame is that of CXI and NeXus: x to the side, y up, z downstream (docs/conventions.md).
+    """
+
+    steps: np.ndarray  #: (3, 3), 1/m: row i is the step of q = k_f − k_i for one voxel along axis i of the intensity
+    q: np.ndarray  #: (3,), 1/m: the scattering vector at the peak; |q| = 2π / d
+
+    def __post_init__(self):
+        if np.shape(self.steps) != (3, 3) or np.shape(self.q) != (3,):
+            raise ScanError(
+                f"a Bragg geometry has steps (3, 3) and q (3,), not {np.shape(self.steps)} and {np.shape(self.q)}"
+            )
+
+    @property
+    def spacing(self) -> float:
+        """Of the lattice planes, metres."""
+        return float(2 * np.pi / np.linalg.norm(self.q))
+
+    def voxels(self, shape: tuple[int, int, int]) -> np.ndarray:
+        """(3, 3), metres: row i is the step in real space for one voxel along axis i of an object of this shape."""
+        return 2 * np.pi * np.linalg.inv(np.asarray(self.steps) * np.array(shape)[:, None]).T
+
+
+@dataclass(frozen=True, eq=False)
+class CdiScan:
+    """A coherent diffraction pattern in three dimensions, about one Bragg peak or the direct beam.
+
+    Raises
+    ------
+    ScanError
+        When the parts contradict each other: shapes, a centre outside the array.
+    """
+
+    intensity: Frames  #: (frame, row, column), photons or what is proportional to them; never an amplitude
+    mask: np.ndarray | None = None  #: same shape or (row, column), bool; True where nothing was measured
+    centre: tuple[float, float, float] | None = None  #: index of the peak; None when unknown
+    energy_kev: float | None = None  #: photon energy, keV
+    distance: float | None = None  #: of the detector from the sample, metres
+    pixel_size: tuple[float, float] | None = None  #: of the detector (row, column), metres
+    rocking_step: float | None = None  #: between frames, radians
+    geometry: BraggGeometry | None = None  #: None while angles of sample and detector are not known
+    name: str = "pattern"
+    source: Source | None = None
+    history: tuple[Step, ...] = ()  #: what was done since the file was read
+    notices: tuple[str, ...] = ()  #: what the reader assumed, dropped or repaired, one sentence each
+    metadata: Mapping[str, Any] = field(default_factory=dict)  #: anything else worth keeping, JSON values
+
+    def __post_init__(self):
+        shape = tuple(self.intensity.shape)
+        if len(shape) != 3 or 0 in shape:
+            raise ScanError(
+                f"a diffraction pattern should be (frame, row, column) and not empty; {self.name} has shape {shape}"
+            )
+        if self.mask is not None and self.mask.shape not in (shape, shape[1:]):
+            raise ScanError(f"the mask of {self.name} has shape {self.mask.shape}, the intensity {shape}")
+        if self.centre is not None and not all(-0.5 <= c <= n - 0.5 for c, n in zip(self.centre, shape, strict=True)):
+            raise ScanError(f"the peak of {self.name} is given at {self.centre}, outside of an array of shape {shape}")
+
+    def replace(self, step: Step | None = None, **changes: Any) -> CdiScan:
+        """A copy with some fields changed and, when given, one more step in its history."""
+        if step is not None:
+            changes["history"] = (*changes.get("history", self.history), step)
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, columns)"""
+        n_frames, n_rows, n_columns = self.intensity.shape
+        return int(n_frames), int(n_rows), int(n_columns)
 
 
 def row_blocks(scan: TomoScan, most: int) -> Iterator[slice]:

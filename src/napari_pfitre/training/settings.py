@@ -26,7 +26,7 @@ class TrainOptions:
     largest: Annotated[
         float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; from them a batch "
                 "takes parts, so that the network meets small and large features"},
-    ] = 1.5  # fmt: skip
+    ] = 2.0  # fmt: skip
     batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 8
     rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
     ] = 5e-4  # fmt: skip
@@ -39,7 +39,7 @@ class TrainOptions:
     blocks: Annotated[int, {"min": 1, "max": 32, "tooltip": "Dense blocks of the network"}] = 4
     pool: Annotated[
         int, {"min": 1, "max": 4096, "tooltip": "Scans on their way through the engine at a time"} | _ADVANCED
-    ] = 32
+    ] = 48
     slices: Annotated[int, {"min": 1, "max": 64, "tooltip": "Of each scan"} | _ADVANCED] = 6
     rounds: Annotated[
         int, {"min": 1, "max": 32, "tooltip": "How far at most a scan goes through the engine's loop"} | _ADVANCED
