@@ -14,6 +14,7 @@ its shadow falls on column  c = x cos θ + y sin θ + centre + shift_θ.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ __all__ = ["ParallelBeam"]
 WORTH_A_THREAD = 1 << 15  #: pixels below which starting threads costs more than they save
 PAIRS = {"cpu": nufft.IMAGES_AT_ONCE}  #: pairs of slices on the way at a time; more only takes memory
 PAIRS_ELSEWHERE = 32
+SPARE = 8  #: columns of further displacement that the lines are long enough for
 
 
 class ParallelBeam:
@@ -75,6 +77,7 @@ class ParallelBeam:
         self.shifts = np.zeros(len(self.angles)) if shifts is None else np.asarray(shifts, dtype=float)
         self.tolerance = tolerance
         self.weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=self.device)
+        self.truncated = truncated
         self.is_convolution = not truncated and (self.weights is None or self.weights.ndim == 1)
         self._measure_lines()
         self._norm: float | None = None
@@ -142,6 +145,20 @@ class ParallelBeam:
             self._norm = math.sqrt(value)
         return self._norm
 
+    def displaced(self, shifts) -> ParallelBeam:
+        """The same projector with other `shifts`, (angle,): AᵀA, its kernel and the plans stay as they are."""
+        shifts = np.asarray(shifts, dtype=float)
+        if np.abs(shifts).max() > np.abs(self.shifts).max() + SPARE:
+            return ParallelBeam(
+                self.angles, self.n_columns, image_shape=self.domain_shape, centre=self.centre, shifts=shifts,
+                weights=self.weights, truncated=self.truncated, device=self.device, tolerance=self.tolerance,
+            )  # fmt: skip
+        other = copy.copy(self)
+        turn = np.exp(-2j * np.pi * np.fft.fftfreq(self.n_line) * (shifts - self.shifts)[:, None])
+        further = torch.as_tensor(turn, dtype=torch.complex64, device=self.device)
+        other.shifts, other._phase, other._footprint = shifts, self._phase * further, self._footprint * further
+        return other
+
     def diagonal(self) -> float:
         """The diagonal of AᵀWA (the same for every pixel unless weights are per bin: then its mean)."""
         weights = 1.0 if self.weights is None else self.weights.mean(-1).cpu().numpy() if self.weights.ndim == 2 \
@@ -153,7 +170,7 @@ class ParallelBeam:
     def _measure_lines(self) -> None:
         """Frequencies, footprint and phases of the lines, (angle, line)."""
         ny, nx = self.domain_shape
-        reach = math.hypot(ny, nx) / 2 + np.abs(self.shifts).max() + 2
+        reach = math.hypot(ny, nx) / 2 + np.abs(self.shifts).max() + SPARE
         # Long enough that no periodic copy of the shadow falls on the detector.
         to_far_edge = max(self.centre, self.n_columns - 1 - self.centre)
         n_line = max(math.ceil(reach + to_far_edge), self.n_columns)
@@ -235,7 +252,9 @@ class ParallelBeam:
         power = _sincs(self.angles, nu) ** 2 * weights[:, None] / n_line
         power[:, 1:] *= 2  # for −ν, whose contribution is the complex conjugate
         rows, columns = (-2 * np.pi * np.outer(f(self.angles), nu).ravel() for f in (np.sin, np.cos))
-        kernel = finufft.nufft2d1(rows, -columns, power.ravel().astype(complex), (py, px), eps=1e-7, isign=1).real
+        kernel = finufft.nufft2d1(
+            rows, -columns, power.ravel().astype(complex), (py, px), eps=1e-7, isign=1, nthreads=1
+        ).real
         y, x = (np.abs(np.arange(-(p // 2), p - p // 2)) for p in (py, px))
         kernel[y >= self.domain_shape[0]] = 0  # displacements that no two pixels have
         kernel[:, x >= self.domain_shape[1]] = 0

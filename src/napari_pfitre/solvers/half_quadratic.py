@@ -2,10 +2,12 @@
 
     x = argmin ½‖A x − y‖²_W + ρ/2‖x − z‖²        (AᵀWA + ρ) x = AᵀWy + ρ z by conjugate gradients, clipped
     z = prox(x, 1/ρ)
+    δ = argmin ½‖A_δ z − y‖²                       when asked: by how much each projection was displaced
 
 Geman & Yang, IEEE Trans. Image Process. 4 (1995) 932; with a network as the proximal step, Zhang et al., IEEE Trans.
 Pattern Anal. 44 (2022) 6360. There is no dual variable: it would hand the prior images unlike any that it was made for
-(`benchmarks/splitting.py` compares). ρ is in units of the diagonal of AᵀWA, so it transfers between scans.
+(`benchmarks/splitting.py` compares). ρ is in units of the diagonal of AᵀWA, so it transfers between scans. Displacing
+projections leaves AᵀA as it is, so a δ costs two projections and no more.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
+from .alignment import displacements, moved_rows, without_translation
 from .cg import conjugate_gradients
 
 __all__ = ["SplitIterate", "half_quadratic"]
@@ -33,10 +37,11 @@ class SplitIterate(NamedTuple):
     z: torch.Tensor  #: the prior's image
     apart: float  #: ‖x − z‖ / ‖x‖: how far data and prior disagree
     moved: float  #: ‖z − z_before‖ / ‖z‖: what the round changed
+    shifts: np.ndarray | None = None  #: δ, (angle, 2): rows, columns, beside those that A knows of
 
 
-def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, first: float = 0.3,
-                   steps: int = 4, z0: torch.Tensor | None = None) -> Iterator[SplitIterate]:  # fmt: skip
+def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, first: float = 0.3, steps: int = 4,
+                   z0: torch.Tensor | None = None, align: int = 0) -> Iterator[SplitIterate]:  # fmt: skip
     """Rounds of data step and prior step for data y (z, angle, column).
 
     Parameters
@@ -50,8 +55,12 @@ def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, 
         preconditioned, four of them leave 0.2 % of error at ρ = 1 (docs/decisions/data-step.md).
     z0
         The prior's image to start from, (z, n_y, n_x).
+    align
+        Rounds, from the first on, that look for displacements. The prior's image is what the data are compared with:
+        it is of one piece, where the data's own image has taken up some of their disorder.
     """
-    y = y.to(A.device)
+    y = measured = y.to(A.device)
+    still, shifts = A, None
     b, y_squared = A.adjoint(A.weigh(y)), _dot(y, A.weigh(y))
     diagonal = A.diagonal()
     z = torch.zeros_like(b) if z0 is None else z0.to(b)
@@ -63,13 +72,18 @@ def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, 
             step_rho = diagonal * rho
             x = data_step(A, b, z, step_rho, steps=steps)
         z_before, z = z, prior.prox(x, 1 / step_rho)
+        if k <= align:
+            found = displacements(y, A(z), A.angles)
+            shifts = found if shifts is None else without_translation(shifts + found, A.angles)
+            A, y = still.displaced(still.shifts + shifts[:, 1]), moved_rows(measured, shifts[:, 0])
+            b, y_squared = A.adjoint(A.weigh(y)), _dot(y, A.weigh(y))
         misfit = max(_dot(x, A.normal(x) - 2 * b) + y_squared, 0.0)
         gap = _dot(x - z, x - z)
         size, z_size = max(_dot(x, x), _TINY), max(_dot(z, z), _TINY)
         change = z - z_before
         yield SplitIterate(
             k, x, misfit / 2 + step_rho / 2 * gap + prior(z), math.sqrt(misfit / y_squared) if y_squared else 0.0,
-            z, math.sqrt(gap / size), math.sqrt(_dot(change, change) / z_size),
+            z, math.sqrt(gap / size), math.sqrt(_dot(change, change) / z_size), shifts,
         )  # fmt: skip
 
 
