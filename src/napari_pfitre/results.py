@@ -83,6 +83,7 @@ class Volume:
     name: str = "volume"
     unit: str = "1/pixel"  #: of the values
     layers: Mapping[str, np.ndarray] = field(default_factory=dict)  #: companions of the same shape, by name
+    residual: np.ndarray | None = None  #: what of the data is not explained, y − A x, in the shape and unit of the data
 
     @property
     def partial(self) -> bool:

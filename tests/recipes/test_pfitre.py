@@ -34,7 +34,8 @@ def weights(tmp_path_factory):
     return path
 
 
-def run(scan, weights, *watch, **options):
+def run(scan, weights, *watch, align=False, check=False, **options):
+    options |= {"align": align, "check": check}
     return finish(PFITRE.run(scan, PfitreOptions(weights=weights, **options), device="cpu"), *watch)
 
 
@@ -149,6 +150,71 @@ def test_without_weights_it_says_where_to_get_some(chip, tmp_path):
         with pytest.raises(WeightsError, match="napari-pfitre train pfitre"):
             finish(PFITRE.run(chip.scan, device="cpu"))
     assert ("pfitre" in RECIPES) == WEIGHTS.exists()
+
+
+def test_the_residual_is_what_the_image_leaves_of_the_data(chip, weights):
+    volume = run(chip.scan, weights, rounds=3)
+    assert volume.residual.shape == chip.scan.shape
+    data = np.asarray(chip.scan.projections)
+    share = np.linalg.norm(volume.residual) / np.linalg.norm(data)
+    assert share == pytest.approx(volume.provenance.figures["residual"], rel=0.05)
+
+
+def test_displacements_are_found_and_told(weights):
+    scan, _ = simulate(SimulateOptions(size=48, slices=9, angles=61, missing=40.0, jitter=1.0, shifts_known=False))
+    still, aligned = (run(scan, weights, rounds=5, tolerance=0.0, align=align) for align in (False, True))
+    figures = aligned.provenance.figures
+    assert figures["residual"] < 0.7 * still.provenance.figures["residual"]
+    (step,) = (step for step in aligned.provenance.history if step["name"] == "refine shifts")
+    shifts = np.array(step["parameters"]["shifts"])
+    assert shifts.shape == (61, 2)
+    assert figures["rms shift"] == pytest.approx(np.sqrt(np.mean(shifts**2)), rel=1e-3)
+    true = np.array(scan.metadata["simulation"]["shifts"])
+    assert np.corrcoef(shifts[:, 1], true[:, 1])[0, 1] > 0.8
+    assert "rms shift" not in still.provenance.figures
+
+
+def test_the_other_blocks_use_the_displacements_of_the_middle_one(weights, monkeypatch):
+    scan, _ = simulate(SimulateOptions(size=48, slices=24, angles=61, missing=40.0, jitter=1.0, shifts_known=False))
+    whole = run(scan, weights, rounds=5, tolerance=0.0, align=True)
+    row = PFITRE.bytes_per_row(scan, PfitreOptions())
+    monkeypatch.setattr(blocks, "available_memory", lambda device: 2 * 20 * row)
+    parts = run(scan, weights, rounds=5, tolerance=0.0, align=True)
+    assert any("3 blocks" in notice for notice in parts.provenance.notices)
+    assert parts.provenance.figures["residual"] < 1.3 * whole.provenance.figures["residual"]
+
+
+def test_projections_left_out_judge_it_beside_fista_tv(chip, weights):
+    """Another network's good residual is worth nothing here: one that makes things up is told so"""
+    seen = []
+    volume = run(chip.scan, weights, seen.append, rounds=3, check=True)
+    figures = volume.provenance.figures
+    assert 0 < figures["held-out residual, PFITRE"] < 0.5
+    assert 0 < figures["held-out residual, FISTA-TV"] < 0.2
+    assert any("checking FISTA-TV" in progress.text for progress in seen)
+    few = chip.scan.replace(projections=np.asarray(chip.scan.projections)[::6], angles=chip.scan.angles[::6])
+    assert not any("held-out" in name for name in run(few, weights, rounds=1, check=True).provenance.figures)
+
+
+def test_a_network_that_makes_things_up_is_found_out(chip, tmp_path):
+    torch.manual_seed(3)
+    net = SlabNet(width=4, growth=4, blocks=1)
+    torch.nn.init.constant_(net.leave.bias, 0.5)
+    path = tmp_path / "wild.safetensors"
+    save_network(net, path, Card("wild", "slab-net", net.config))
+    volume = run(chip.scan, path, rounds=3, result="network", check=True)
+    (notice,) = volume.provenance.notices
+    assert "trust FISTA-TV more" in notice
+
+
+def test_tv_afterwards_is_smoother_and_knows_no_units(chip, weights):
+    def variation(data):
+        return np.abs(np.diff(data, axis=-1)).sum()
+
+    plain, smooth = (run(chip.scan, weights, rounds=2, tv=tv).data for tv in (0.0, 0.05))
+    assert variation(smooth) < 0.9 * variation(plain)
+    louder = chip.scan.replace(projections=np.asarray(chip.scan.projections) * np.float32(1000))
+    np.testing.assert_allclose(run(louder, weights, rounds=2, tv=0.05).data, 1000 * smooth, atol=20 * smooth.max())
 
 
 def test_options_survive_json():

@@ -16,7 +16,11 @@ __all__ = ["SlabNet"]
 
 
 class DenseBlock(nn.Module):
-    """x + fuse(x, f₁, f₂, …): every fₖ a dilated convolution of all before it; the condition scales and shifts x."""
+    """x + fuse(n, f₁, f₂, …), n = x normalised: every fₖ a dilated convolution of all before it.
+
+    Each pixel is normalised over its features, never over pixels: what one slice shows must not change another. The
+    condition scales and shifts n.
+    """
 
     def __init__(self, width: int, growth: int, conditions: int, dilations: tuple[int, ...]):
         super().__init__()
@@ -30,7 +34,8 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         scale, shift = self.modulate(condition)[:, :, None, None].chunk(2, dim=1)
-        features = torch.addcmul(shift, x, 1 + scale)
+        normal = F.layer_norm(x.movedim(1, -1), x.shape[1:2]).movedim(-1, 1).to(x.dtype)
+        features = torch.addcmul(shift, normal, 1 + scale)
         for convolution in self.convolutions:
             features = torch.cat([features, F.gelu(convolution(features))], dim=1)
         return x + self.fuse(features)
@@ -52,6 +57,8 @@ class SlabNet(nn.Module):
     blocks
         Dense blocks.
     """
+
+    oriented = True  #: sees slices turned as `priors.orientation` says
 
     def __init__(self, slices: int = 5, conditions: int = 38, width: int = 32, growth: int = 32, blocks: int = 4,
                  dilations: tuple[int, ...] = (1, 2, 4, 8)):  # fmt: skip

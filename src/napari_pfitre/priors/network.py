@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..operators.coverage import angular_coverage, sampling, unmeasured, unmeasured_part
+from .orientation import Orientation, orientation
 
 __all__ = ["NetworkPrior", "condition", "robust_scale", "slabs"]
 
@@ -49,6 +50,7 @@ class NetworkPrior:
         self.net, self.angles, self.noise = net.eval(), np.asarray(angles, dtype=float), noise
         self.scale, self.non_negative = scale, non_negative
         self.slices: Any = net.slices
+        self.turned = orientation(self.angles) if getattr(net, "oriented", False) else Orientation()
         self._mask: torch.Tensor | None = None
         self._mask_of: tuple = ()
 
@@ -61,7 +63,7 @@ class NetworkPrior:
         """The network's image of v (z, n_y, n_x), slice by slice, each in a slab of its neighbours."""
         if self.scale is None:
             self.scale = robust_scale(v)
-        told = condition(self.angles, v.shape[-1], self.noise).to(v.device)
+        told = condition(self.angles, v.shape[-1], self.noise, self.turned).to(v.device)
         mask = self.mask(v)
         out = torch.empty_like(v)
         at_once = max(1, PIXELS_AT_ONCE.get(v.device.type, PIXELS_ELSEWHERE) // v[0].numel())
@@ -80,10 +82,11 @@ class NetworkPrior:
 
     def _mended(self, v: torch.Tensor, rows: torch.Tensor, mask: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         scale = self.scale or 1.0
-        slab = slabs(v, rows, self.slices) / scale
-        hidden = unmeasured_part(v[rows], mask)[:, None] / scale
+        slab = self.turned.of(slabs(v, rows, self.slices) / scale)
+        hidden = self.turned.of(unmeasured_part(v[rows], mask)[:, None] / scale)
         with half_precision(v.device):
-            return self.net(slab, hidden, told.expand(len(rows), -1))[:, 0].float() * scale
+            image = self.net(slab, hidden, told.expand(len(rows), -1))[:, 0].float()
+        return self.turned.back(image) * scale
 
     def mask(self, v: torch.Tensor) -> torch.Tensor:
         """The frequencies that no angle measured, for slices like those of v."""
@@ -100,10 +103,14 @@ def slabs(v: torch.Tensor, rows: torch.Tensor, slices: int) -> torch.Tensor:
     return v[(rows[:, None] + around).clamp(0, len(v) - 1).to(v.device)]
 
 
-def condition(angles, n_columns: int, noise: float) -> torch.Tensor:
-    """What the network is told, (38,): angular coverage in bins of 5°, how densely it was sampled, and the noise."""
-    told = [*angular_coverage(angles), 1 + math.log2(sampling(angles, n_columns)) / 4, 2 + math.log10(max(noise, 1e-4))]
-    return torch.tensor(told, dtype=torch.float32)
+def condition(angles, n_columns: int, noise: float, turned: Orientation | None = None) -> torch.Tensor:
+    """What the network is told of a slice that was turned, (38,).
+
+    Angular coverage in bins of 5°, how densely it was sampled, and the noise.
+    """
+    bins = torch.from_numpy(angular_coverage(angles))
+    rest = [1 + math.log2(sampling(angles, n_columns)) / 4, 2 + math.log10(max(noise, 1e-4))]
+    return torch.cat([(turned or Orientation()).coverage(bins), torch.tensor(rest, dtype=torch.float32)])
 
 
 def robust_scale(v: torch.Tensor) -> float:

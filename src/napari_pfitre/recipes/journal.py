@@ -12,7 +12,7 @@ import numpy as np
 
 from ..options import as_dict
 from ..results import Provenance, Volume
-from ..scans import TomoScan
+from ..scans import Step, TomoScan
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,10 @@ class Journal:
         self.recipe, self.scan, self.options, self.device = recipe, scan, options, device
         self.started = datetime.datetime.now().astimezone()
         self._clock = time.perf_counter()
+
+    def note(self, step: Step) -> None:
+        """Something that was done to the data within the run."""
+        self.scan = self.scan.replace(step)
 
     def volume(self, data: np.ndarray, *, partial: bool, figures: Mapping[str, float], notices: tuple[str, ...] = ()):
         """The finished, or stopped, volume."""

@@ -5,13 +5,15 @@
 
 Zhao et al., npj Comput. Mater. 11 (2025) 240, with a network trained inside this very loop and no dual variable
 (docs/methods/pfitre.md). The network sees neighbouring slices, and in one scale for the whole volume. Beside the volume
-comes where network and data differ, and how much of each voxel no projection measured.
+comes where network and data differ, how much of each voxel no projection measured, and what of the data is not
+explained; and a trial that leaves some projections out tells how well the image foretells them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,16 +23,20 @@ import numpy as np
 from ..device import resolve_device
 from ..options import check
 from ..results import Progress, Run
-from ..scans import TomoScan
-from .blocks import Window, blocks_that_fit, overlap_notice, spread
+from ..scans import Step, TomoScan
+from . import held_out
+from .blocks import Block, Window, blocks_that_fit, overlap_notice, spread
 from .geometry import line_integrals, projector, sinograms
 from .journal import Journal
 from .noise import noise_of
 from .recipe import Recipe
 
 if TYPE_CHECKING:
+    import torch
+
     from ..networks import Card
     from ..operators import ParallelBeam
+    from ..solvers import SplitIterate
 
 __all__ = ["PFITRE", "WEIGHTS", "PfitreOptions", "pfitre"]
 
@@ -38,6 +44,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "pfitre.safetensors"  #: those
 OVERLAP = 6  #: rows by which blocks overlap: a slice feels its neighbours through slabs of five
 FIRST = 0.3  #: ρ of the image that the scale is taken from, as in the loop's first step
 FAINT = 0.1  #: of the volume's scale: below it a voxel counts as empty, and nothing in it as made up
+ALIGNING = 5  #: rounds that look for displacements; later ones only drift
 SAMPLE = 16  #: rows that the scale of the volume and its noise are taken from
 
 
@@ -68,6 +75,18 @@ class PfitreOptions:
         {"label": "Weights", "tooltip": "A .safetensors file of one's own training, or a ckpt_PFITRE.pth of the "
          "original; empty for those that come with the package."},
     ] = None  # fmt: skip
+    align: Annotated[
+        bool, {"label": "Refine displacements", "tooltip": "Look in the first rounds for displacements of single "
+               "projections and for the rotation axis; rows too where there are eight of them."},
+    ] = True  # fmt: skip
+    tv: Annotated[
+        float, {"min": 0.0, "max": 10.0, "step": 0.01, "label": "TV afterwards", "unit": "of the volume's scale",
+                "tooltip": "Total variation that smooths the result; 0 leaves it as it is, 0.05 is much."},
+    ] = 0.0  # fmt: skip
+    check: Annotated[
+        bool, {"label": "Check", "tooltip": "Reconstruct some rows again without every eighth projection, and see how "
+               "well those are foretold, beside FISTA-TV."},
+    ] = True  # fmt: skip
     tolerance: Annotated[
         float, {"min": 0.0, "max": 1.0, "step": 1e-3, "label": "Tolerance", "advanced": True,
                 "tooltip": "Stop when a round changes the network's image, and its distance from the data's, by less "
@@ -84,58 +103,94 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
 
     from ..networks import load_network
     from ..operators.coverage import share_unmeasured, unmeasured
-    from ..priors import NetworkPrior
+    from ..priors import NetworkPrior, TotalVariation
     from ..solvers import half_quadratic
+    from ..solvers.alignment import moved_rows
 
     scan = line_integrals(scan)
     where = resolve_device(device)
     journal = Journal("pfitre", scan, options, where)
-    _, n_rows, n = scan.shape
+    n_angles, n_rows, n = scan.shape
     rounds = options.rounds if options.mode == "loop" else 1
     yield Progress(0, rounds, "reading the network")
     net, card = load_network("pfitre" if options.weights is None else options.weights)
     net = net.to(where)
     A = projector(scan, where)
     scale, noise, size = _scale_and_noise(scan, A)
-    blocks = blocks_that_fit(scan, _bytes_per_row(scan, options), where, OVERLAP)
+    blocks = _from_the_middle(blocks_that_fit(scan, _bytes_per_row(scan, options), where, OVERLAP))
     total = rounds * len(blocks)
     mask = torch.from_numpy(unmeasured(scan.angles, (n, n)))
     data, difference, invented = (np.zeros((n_rows, n, n), np.float32) for _ in range(3))
+    left = np.zeros(scan.shape, np.float32)
+    shifts = np.zeros((n_angles, 2))
     figures = {"noise": noise, "scale": scale}
     window = Window()
     stop: bool | None = False
     apart: list[float] = []
+
+    def engine(A: ParallelBeam, y: torch.Tensor, align: int = 0) -> Iterator[SplitIterate]:
+        prior = NetworkPrior(net, A.angles, noise / size, scale=scale)
+        return half_quadratic(A, y, prior, rounds=rounds, rho=options.rho, align=align)
+
+    def image_of(iterate: SplitIterate) -> torch.Tensor:
+        return iterate.x if options.mode == "loop" and options.result == "data" else iterate.z
+
     for i, block in enumerate(blocks):
-        prior = NetworkPrior(net, scan.angles, noise / size, scale=scale)
+        # Displacements belong to the projections, not to the rows: the first block, the middle one, finds them for all.
+        y = moved_rows(sinograms(scan, block.read).to(where), shifts[:, 0])
         before = None
-        for iterate in half_quadratic(A, sinograms(scan, block.read), prior, rounds=rounds, rho=options.rho):
+        for iterate in engine(A, y, ALIGNING if options.align and i == 0 else 0):
             settled = before is not None and _settled(before, iterate, options.tolerance)
             before = iterate
             done = settled or iterate.k == rounds
-            image = iterate.x if options.mode == "loop" and options.result == "data" else iterate.z
-            shown = window.look(image, block, always=done)
+            shown = window.look(image_of(iterate), block, always=done)
             text = f"round {iterate.k}" + (f", block {i + 1} of {len(blocks)}" if len(blocks) > 1 else "")
             step = total if done and block is blocks[-1] else i * rounds + iterate.k
             stop = yield Progress(step, total, text, None, iterate.residual, shown)
             if stop or settled:
                 break
+        if iterate.shifts is not None:
+            shifts = iterate.shifts
+            A, y = A.displaced(A.shifts + shifts[:, 1]), moved_rows(y, shifts[:, 0])
+        image = image_of(iterate)
+        if options.tv:
+            image = TotalVariation(options.tv * scale, dimensions=3, non_negative=True).prox(image, 1.0)
         kept = image[block.inner].cpu()
         data[block.keep] = kept.numpy()
         difference[block.keep] = (iterate.z - iterate.x)[block.inner].cpu().numpy()
         invented[block.keep] = share_unmeasured(kept, mask, FAINT * scale).numpy()
+        left[:, block.keep] = (y - A(image))[block.inner].cpu().numpy().transpose(1, 0, 2)
         apart.append(iterate.apart)
         figures |= {"rounds": iterate.k, "residual": iterate.residual, "apart": max(apart)}
         if stop:
             break
     partial = bool(stop) and not (done and block is blocks[-1])
-    notices = (*overlap_notice(blocks, OVERLAP), *(() if partial else _unlike(card, options, figures)))
+    notices = overlap_notice(blocks, OVERLAP)
+    if options.align:
+        journal.note(Step("refine shifts", {"shifts": shifts.round(4).tolist()}))
+        figures |= {"rms shift": float(np.sqrt(np.mean(shifts**2))), "largest shift": float(np.abs(shifts).max())}
+    if not partial:
+        notices += _unlike(card, options, figures)
+        if options.check and n_angles >= held_out.FEWEST:
+            rows = held_out.rows_to_check(n_rows)
+            y = moved_rows(sinograms(scan, rows).to(where), shifts[:, 0])
+            methods = {"PFITRE": (engine, image_of), "FISTA-TV": (held_out.fista_tv(noise), lambda iterate: iterate.x)}
+            missed = yield from held_out.compare(A, y, methods, total)
+            figures |= {f"held-out residual, {method}": value for method, value in missed.items()}
+            notices += held_out.verdict(missed, "PFITRE")
     volume = journal.volume(data, partial=partial, figures=figures, notices=notices)
     provenance = volume.provenance
     versions = {**provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
     return dataclasses.replace(
         volume, provenance=dataclasses.replace(provenance, versions=versions),
-        layers={"network − data": difference, "not measured": invented},
+        layers={"network − data": difference, "not measured": invented}, residual=left,
     )  # fmt: skip
+
+
+def _from_the_middle(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """The block in the middle first: there is most to see, and to align by."""
+    middle = len(blocks) // 2
+    return blocks[middle : middle + 1] + blocks[:middle] + blocks[middle + 1 :]
 
 
 def _scale_and_noise(scan: TomoScan, A: ParallelBeam) -> tuple[float, float, float]:
@@ -178,10 +233,10 @@ def _unlike(card: Card, options: PfitreOptions, figures: dict[str, float]) -> tu
 
 
 def _bytes_per_row(scan: TomoScan, options: PfitreOptions) -> int:
-    """In float32: three sinograms; of slices x, z and those before, Aᵀy, five of conjugate gradients, work space, three
+    """In float32: six sinograms; of slices x, z and those before, Aᵀy, five of conjugate gradients, work space, three
     results and a preview."""
     n_angles, _, n = scan.shape
-    return 4 * (3 * n_angles * n + 16 * n * n)
+    return 4 * (6 * n_angles * n + 16 * n * n)
 
 
 PFITRE = Recipe(

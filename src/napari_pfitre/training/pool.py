@@ -19,6 +19,7 @@ from ..operators import ParallelBeam
 from ..operators.coverage import unmeasured_part
 from ..priors import NetworkPrior
 from ..priors.network import condition, robust_scale, slabs
+from ..priors.orientation import Orientation, orientation
 from ..recipes.noise import relative_noise
 from ..solvers import data_step, fbp, first_step
 from ..twin.scenes import Scene, Scenes
@@ -28,6 +29,7 @@ __all__ = ["Batch", "Case", "Pool", "scenes_ahead"]
 
 DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
 TRUE_INPUTS = 1 / 16  #: of a batch
+SPOILT = 0.6  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
 BACK_PROJECTED = 0.25  #: of the scenes start from a back-projection
 
 
@@ -55,7 +57,8 @@ class Case:
         self.x = fbp(self.A, y).clamp_(min=0) if rng.random() < BACK_PROJECTED else start
         self.truth = torch.from_numpy(scene.truth).to(device)
         self.noise = relative_noise(scene.sinograms)
-        self.told = condition(scene.angles, n, self.noise).to(device)
+        self.turned = orientation(scene.angles)
+        self.told = condition(scene.angles, n, self.noise, self.turned).to(device)
         self.rounds_left = int(rng.integers(0, rounds))
         self._prior: NetworkPrior | None = None
 
@@ -68,33 +71,24 @@ class Case:
         self.rounds_left -= 1
 
     def example(self, rng: np.random.Generator, slices: int, size: int, mask: torch.Tensor) -> Batch:
-        """A part of a slice in its slab, turned and flipped at random."""
+        """A part of a slice in its slab, as the network sees it."""
         source = self.truth if rng.random() < TRUE_INPUTS else self.x
         row = torch.tensor([int(rng.integers(len(source)))])
         hidden = unmeasured_part(source[row], mask)[:, None]
         i, j = (int(rng.integers(n - size + 1)) for n in source.shape[-2:])
         window = (..., slice(i, i + size), slice(j, j + size))
         factor = float(np.exp(rng.uniform(-0.2, 0.2))) / self.scale
-        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        images = [part[window] * factor for part in (slabs(source, row, slices), hidden, self.truth[row][:, None])]
-        images = [torch.rot90(part, turns, (-2, -1)) for part in images]
-        told = turned(self.told, turns, flip)
-        if flip:
-            images = [part.flip(-1) for part in images]
-        return Batch(images[0], images[1], told[None], images[2])
+        # As the prior turns it; half a turn more changes nothing of what was measured.
+        turned = Orientation(self.turned.turns + 2 * int(rng.integers(2)), self.turned.flip)
+        parts = (slabs(source, row, slices), hidden, self.truth[row][:, None])
+        slab, hidden, truth = (turned.of(part[window] * factor) for part in parts)
+        return Batch(slab, hidden, self.told[None], truth)
 
     def mask(self, net: torch.nn.Module) -> torch.Tensor:
         """The frequencies nobody measured, as the prior of this scan has them."""
         if self._prior is None:
             self._prior = NetworkPrior(net, self.A.angles, self.noise, scale=self.scale)
         return self._prior.mask(self.x)
-
-
-def turned(told: torch.Tensor, turns: int, flip: bool) -> torch.Tensor:
-    """The condition of an image after so many quarter turns and, then, a flip: angles move with the image."""
-    coverage, rest = told[:-2], told[-2:]
-    coverage = coverage.roll(len(coverage) // 2 * (turns % 2))
-    return torch.cat([coverage.flip(0) if flip else coverage, rest])
 
 
 class Pool:
@@ -167,4 +161,4 @@ def _scene(options: TrainOptions, index: int) -> Scene:
     """Scene `index`; its width is drawn too, in steps of 16 pixels."""
     rng = np.random.default_rng((options.seed, 0, index))
     size = int(rng.choice(np.arange(options.size, options.size * options.largest + 1, 16)))
-    return Scenes(options.seed, size=size, slices=options.slices)[index]
+    return Scenes(options.seed, size=size, slices=options.slices, spoil=SPOILT)[index]

@@ -27,9 +27,9 @@ class TrainOptions:
         float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; from them a batch "
                 "takes parts, so that the network meets small and large features"},
     ] = 2.0  # fmt: skip
-    batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 8
+    batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 4
     rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
-    ] = 5e-4  # fmt: skip
+    ] = 1e-3  # fmt: skip
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of scenes, weights and order"}] = 0
     threads: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}] = 1
     workers: Annotated[
@@ -46,7 +46,7 @@ class TrainOptions:
     ] = 6
     refresh: Annotated[
         int, {"min": 1, "max": 1000, "tooltip": "Steps until one more scan goes one round further"} | _ADVANCED
-    ] = 2
+    ] = 3
     save_every: Annotated[
         float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED
     ] = 3.0

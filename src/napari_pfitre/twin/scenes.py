@@ -54,8 +54,8 @@ FLAWS: Mapping[str, Flaw] = {
     "blur": Flaw(0.6, 1.0, 5.0),  # pixels, full width at half maximum
     "beam drift": Flaw(0.2, 0.003, 0.03),  # relative
     "rings": Flaw(0.2, 0.002, 0.02),  # relative
-    "normal noise": Flaw(0.7, 0.002, 0.05),  # relative to the largest line integral
-    "photon noise": Flaw(0.4, 0.005, 0.06),  # relative, of the open beam: 1 / √photons
+    "normal noise": Flaw(0.7, 0.002, 0.03),  # relative to the largest line integral
+    "photon noise": Flaw(0.4, 0.005, 0.04),  # relative, of the open beam: 1 / √photons
 }
 
 
