@@ -87,6 +87,12 @@ def test_companions_travel_with_the_volume(tmp_path):
     assert read_volume(paths[1]).data.tobytes() == (DATA + 1).tobytes()
 
 
+def test_the_residual_comes_back_in_the_shape_of_the_data(tmp_path):
+    left = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    write_volume(volume(residual=left), tmp_path / "result.h5")
+    np.testing.assert_array_equal(read_volume(tmp_path / "result.h5").residual, left)
+
+
 def test_other_tools_find_the_picture_and_the_history(tmp_path):
     (path,) = write_volume(volume(), tmp_path / "result.h5")
     with h5py.File(path) as file:

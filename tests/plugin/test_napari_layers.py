@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import dask.array as da
 import numpy as np
@@ -94,6 +95,23 @@ def test_a_projection_is_seen_at_every_height_of_the_volume(viewer_model, make_s
     for z in range(6):
         viewer_model.dims.set_point(2, z * 500.0)
         assert np.all(np.abs(sweep.world_to_data(viewer_model.dims.point)[1:3]) <= 0.5)
+
+
+def test_companions_and_residual_start_hidden_and_lie_where_they_belong(viewer_model, make_scan):
+    scan = make_scan(angles=np.linspace(60, -60, 13))
+    signed = np.random.default_rng(0).normal(size=(6, 16, 16)).astype(np.float32)
+    left = np.random.default_rng(1).normal(size=scan.shape).astype(np.float32)
+    plain = volume()
+    history = dataclasses.replace(plain.provenance, angles_deg=tuple(np.rad2deg(scan.angles)), pixel_size=(5e-7, 5e-7))
+    made = dataclasses.replace(plain, provenance=history, layers={"difference": signed}, residual=left)
+    whole, companion, residual = (add(viewer_model, layer) for layer in _layers.volume_layers(made))
+    projections = add(viewer_model, _layers.scan_layer(scan))
+    assert [whole.visible, companion.visible, residual.visible] == [True, False, False]
+    low, high = companion.contrast_limits
+    assert (low, companion.colormap.name) == (-high, "PiYG")
+    np.testing.assert_array_equal(residual.data[0, 0], left[-1])  # sliders run upwards
+    np.testing.assert_allclose(residual.scale, projections.scale)
+    np.testing.assert_allclose(residual.translate, projections.translate)
 
 
 def test_captions_tell_the_angle_that_the_slider_stands_at(viewer_model, make_scan):

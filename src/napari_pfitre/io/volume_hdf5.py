@@ -7,6 +7,7 @@
       data (z, y, x) float32      interpretation = image, units
       z, y, x                     positions in metres
     layers/<name>                 NXdata      companions of the same shape
+  residual                      NXdata      what the volume leaves of the data, in their shape
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def write(volume: Volume, path: Path) -> None:
             layers.attrs["names"] = list(volume.layers)
             for at, (name, data) in enumerate(volume.layers.items()):
                 _data(layers, f"layer{at}", data, volume, "", title=name)
+        if volume.residual is not None:
+            _data(process, "residual", volume.residual, None, "")
 
 
 def _group(parent: h5py.Group, name: str, nexus_class: str) -> h5py.Group:
@@ -68,7 +71,7 @@ def _group(parent: h5py.Group, name: str, nexus_class: str) -> h5py.Group:
     return group
 
 
-def _data(parent: h5py.Group, name: str, data: np.ndarray, volume: Volume, unit: str, title: str = "") -> None:
+def _data(parent: h5py.Group, name: str, data: np.ndarray, volume: Volume | None, unit: str, title: str = "") -> None:
     group = _group(parent, name, "NXdata")
     group.attrs["signal"] = "data"
     if title:
@@ -81,7 +84,7 @@ def _data(parent: h5py.Group, name: str, data: np.ndarray, volume: Volume, unit:
     stored.attrs["interpretation"] = "image"
     if unit:
         stored.attrs["units"] = unit
-    if volume.voxel_size is not None:
+    if volume is not None and volume.voxel_size is not None:
         group.attrs["axes"] = ["z", "y", "x"]
         for axis, n, size in zip("zyx", data.shape, volume.voxel_size, strict=True):
             positions = group.create_dataset(axis, data=np.arange(n) * size)
@@ -165,7 +168,9 @@ def read(path: Path) -> Volume:
         data = stored[()] if stored.ndim == 3 else stored[()][None]
         process = _process(file, stored)
         layers = {} if process is None else _layers(process, data.shape)
-        return Volume(_float(data), voxel, provenance, name, unit, layers)
+        left = None if process is None else find(process, "residual/data")
+        residual = _float(left[()]) if isinstance(left, h5py.Dataset) and left.ndim == 3 else None
+        return Volume(_float(data), voxel, provenance, name, unit, layers, residual)
 
 
 def _float(data: np.ndarray) -> np.ndarray:

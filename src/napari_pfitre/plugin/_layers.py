@@ -57,41 +57,32 @@ class _Held:
 
 def scan_layer(scan: TomoScan, name: str = "") -> LayerData:
     """The projections of a scan as lazy image data; `scan_of` gives the scan back from the layer."""
-    n_angles, n_rows, _ = scan.shape
-    unit, (row, column) = _length(scan.pixel_size, 2)
-    degrees = np.rad2deg(scan.angles)
-    start, step, even = _regular(degrees)
     frames = scan.projections
+    data = _lazy(frames, scan) if isinstance(frames, LazyFrames) else np.asarray(frames)
+    data, about = _projections(data, np.rad2deg(scan.angles), scan.pixel_size)
+    kept = {"kind": "scan", "quantity": scan.quantity, "notices": list(scan.notices), "captions": about.pop("captions")}
+    look = {"name": name or scan.name, "contrast_limits": contrast_limits(frames), "colormap": "gray"}
+    return data, {**about, **look, "metadata": {_KEY: kept, _SCAN: _Held(scan)}}, "image"
+
+
+def _projections(data: Any, degrees: np.ndarray, pixel_size: tuple[float, float] | None) -> tuple[Any, dict[str, Any]]:
+    """Frames (angle, row, column) as they stand beside a volume, (angle, 1, row, column), and where; with captions."""
+    n_angles, n_rows, _ = data.shape
+    unit, (row, column) = _length(pixel_size, 2)
+    start, step, even = _regular(degrees)
     reverse = step < 0  # napari's sliders run upwards
     if reverse:
         start, step = float(degrees[-1]), -step
     height = n_rows * row
     text = [f"projection {i} of {n_angles} · {angle:.2f}°" for i, angle in enumerate(degrees, 1)]
-    data = _lazy(frames, scan) if isinstance(frames, LazyFrames) else np.asarray(frames)
-    data = (data[::-1] if reverse else data)[:, np.newaxis]
-    return (
-        data,
-        {
-            "name": name or scan.name,
-            "scale": (step, height, row, column),
-            "translate": (start, (height - row) / 2, 0.0, 0.0),
-            "units": ("deg", unit, unit, unit),
-            "axis_labels": ("angle" if even else "projection", "z", "y", "x"),
-            "contrast_limits": contrast_limits(frames),
-            "colormap": "gray",
-            "rgb": False,
-            "metadata": {
-                _KEY: {
-                    "kind": "scan",
-                    "quantity": scan.quantity,
-                    "notices": list(scan.notices),
-                    "captions": text[::-1] if reverse else text,
-                },
-                _SCAN: _Held(scan),
-            },
-        },
-        "image",
-    )
+    return (data[::-1] if reverse else data)[:, np.newaxis], {
+        "scale": (step, height, row, column),
+        "translate": (start, (height - row) / 2, 0.0, 0.0),
+        "units": ("deg", unit, unit, unit),
+        "axis_labels": ("angle" if even else "projection", "z", "y", "x"),
+        "rgb": False,
+        "captions": text[::-1] if reverse else text,
+    }
 
 
 def _lazy(frames: LazyFrames, scan: TomoScan) -> da.Array:
@@ -151,7 +142,7 @@ def sweep_layer(stack: np.ndarray, centres: Sequence[float], scan: TomoScan, nam
 def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[LayerData]:
     """A volume and its companions as image data; complex values as amplitude and phase, which napari can show.
 
-    `first_slice` places a slab at its height in the whole volume.
+    `first_slice` places a slab at its height in the whole volume. Companions start hidden: they lie on the volume.
     """
     unit, scale = _length(volume.voxel_size, 3)
     shared = {
@@ -172,8 +163,31 @@ def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[
     layers: list[LayerData] = []
     for whole, values in parts.items():
         for part, data, look in _real_parts(whole, values):
+            if whole != title:
+                look = {**look, **({} if "phase" in part else _look(data)), "visible": False}
             layers.append((data, {"name": part, "metadata": {_KEY: dict(about)}, **shared, **look}, "image"))
+    if volume.residual is not None and volume.provenance is not None:
+        layers.append(_residual_layer(volume.residual, volume.provenance, f"{title} · residual"))
     return layers
+
+
+def _residual_layer(residual: np.ndarray, provenance: Provenance, name: str) -> LayerData:
+    """What a volume leaves of its data, at their place and angles; hidden at first."""
+    degrees = np.array(provenance.angles_deg)
+    if len(degrees) != len(residual):
+        degrees = np.arange(len(residual), dtype=float)
+    data, about = _projections(residual, degrees, provenance.pixel_size)
+    kept = {"kind": "residual", "captions": about.pop("captions")}
+    return data, {**about, "name": name, **_look(residual), "visible": False, "metadata": {_KEY: kept}}, "image"
+
+
+def _look(data: np.ndarray) -> dict[str, Any]:
+    """Grey from dark to bright; what has both signs in colours that part at zero."""
+    low, high = contrast_limits(data)
+    if low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
+        most = max(-low, high)
+        return {"colormap": "PiYG", "contrast_limits": (-most, most)}
+    return {"colormap": "gray", "contrast_limits": (low, high)}
 
 
 def _real_parts(name: str, data: np.ndarray):
