@@ -199,6 +199,8 @@ class CdiScan:
     pixel_size: tuple[float, float] | None = None  #: of the detector (row, column), metres
     rocking_step: float | None = None  #: between frames, radians
     geometry: BraggGeometry | None = None  #: None while angles of sample and detector are not known
+    flat: np.ndarray | None = None  #: (row, column), counts under even light; None when there is none or it was used
+    dark: np.ndarray | None = None  #: (row, column), counts without beam; None when there is none or it was used
     name: str = "pattern"
     source: Source | None = None
     history: tuple[Step, ...] = ()  #: what was done since the file was read
@@ -213,6 +215,12 @@ class CdiScan:
             )
         if self.mask is not None and self.mask.shape not in (shape, shape[1:]):
             raise ScanError(f"the mask of {self.name} has shape {self.mask.shape}, the intensity {shape}")
+        for what, frame in (("flat", self.flat), ("dark", self.dark)):
+            if frame is not None and frame.shape != shape[1:]:
+                raise ScanError(
+                    f"the {what} of {self.name} has shape {frame.shape}, but a frame is {shape[1]} rows × {shape[2]} "
+                    "columns; name one of the same region"
+                )
         if self.centre is not None and not all(-0.5 <= c <= n - 0.5 for c, n in zip(self.centre, shape, strict=True)):
             raise ScanError(f"the peak of {self.name} is given at {self.centre}, outside of an array of shape {shape}")
 

@@ -90,6 +90,28 @@ class ReadHints:
         {"min": 1e-12, "max": 1.0, "label": "pixel size", "unit": "m", "tooltip": "at the sample, in metres"},
     ] = None
     energy_kev: Annotated[float | None, {"min": 0.01, "max": 1000.0, "label": "energy", "unit": "keV"}] = None
+    technique: Annotated[
+        Literal["tomography", "cdi"] | None,
+        {"label": "technique", "tooltip": "what the frames are: projections, or a coherent diffraction pattern (cdi)"},
+    ] = None
+    values: Annotated[
+        Literal["intensity", "amplitude"] | None,
+        {"label": "pattern holds", "tooltip": "CDI: intensity (counts), or amplitude, its square root"},
+    ] = None
+    peak: Annotated[
+        Literal["centre", "corner"] | None,
+        {"label": "peak is at the", "tooltip": "CDI: corner when the pattern comes straight from an FFT, not shifted"},
+    ] = None
+    mask: Annotated[
+        str | None, {"label": "mask", "tooltip": "CDI: file with pixels not to be used, FILE or FILE::/dataset"}
+    ] = None
+    mask_means: Annotated[
+        Literal["bad", "good"] | None,
+        {"label": "mask marks", "tooltip": "CDI: what a value other than 0 in the mask says of its pixel"},
+    ] = None
+    spec: Annotated[
+        str | None, {"label": "SPEC file", "tooltip": "CDI: log with the angles, when it does not lie near the frames"}
+    ] = None
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -118,7 +140,9 @@ class ReadHints:
         """`axis_order` taken apart, checked."""
         if self.axis_order is None:
             return None
-        axes = tuple(part.strip().lower() for part in self.axis_order.replace(":", ",").split(","))
+        axes = tuple(
+            part.strip().lower().replace("frame", "angle") for part in self.axis_order.replace(":", ",").split(",")
+        )
         if sorted(axes) != sorted(AXES):
             raise OptionError(
                 f"axis_order is {self.axis_order!r}; it should name angle, row and column in the order they are "

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import h5py
 
 from ..errors import FormatError
-from ..scans import TomoScan
+from ..scans import CdiScan, TomoScan
 from . import als832, cil, exchange, fxi, generic, nxtomo, tiff
 from .extras import calibration_frames
 from .foreign import FOREIGN, is_volume
 from .hdf5 import opened
 from .hints import ReadHints
 from .parts import Parts, assemble
+from .places import place_of
 from .sniff import identify
 
 __all__ = ["FORMATS", "Format", "format_of", "read_scan"]
@@ -27,7 +28,7 @@ class Format(NamedTuple):
     name: str
     detect: Callable[[h5py.File], bool]
     read: (
-        Callable[[h5py.File, Path, ReadHints, list[str]], Parts] | None
+        Callable[[h5py.File, Path, ReadHints, list[str]], Parts | CdiScan] | None
     )  #: None: recognised, but not to be read as a scan
     advice: str = ""  #: what to do with a file that is recognised and not read
 
@@ -59,13 +60,14 @@ def format_of(file: h5py.File) -> Format:
     return next(format for format in FORMATS if format.detect(file))
 
 
-def read_scan(path: str | Path, **hints: Any) -> TomoScan:
-    """Read a tomography scan; frames stay in the file until they are asked for.
+def read_scan(path: str | Path, **hints: Any) -> TomoScan | CdiScan:
+    """Read a tomography scan or a diffraction pattern; frames stay in the file until they are asked for.
 
     Parameters
     ----------
     path
-        An HDF5 file of any known layout, or a TIFF stack with a table of angles beside it.
+        An HDF5 file of any known layout, a TIFF stack with a table of angles beside it, a folder of frames, or an
+        array in a file of numpy.
     **hints
         Fields of `ReadHints`: answers to what the file leaves open.
 
@@ -76,12 +78,19 @@ def read_scan(path: str | Path, **hints: Any) -> TomoScan:
     ScanError
         When what it holds contradicts itself; as QuestionError, when a hint would settle it.
     """
-    return assemble(read_parts(Path(path), ReadHints.of(hints), []), ReadHints.of(hints))
+    parts = read_parts(Path(path), ReadHints.of(hints), [])
+    return parts if isinstance(parts, CdiScan) else assemble(parts, ReadHints.of(hints))
 
 
-def read_parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
-    """What the file's format has to offer; notices that came up before a failure are in `notices`."""
+def read_parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts | CdiScan:
+    """What the file's format has to offer, of a diffraction pattern all of it.
+
+    Notices that came up before a failure are in `notices`.
+    """
     path = path.expanduser()
+    if (place := place_of(path, hints)) is not None:
+        return place.read(path, hints, notices)
+    parts: Parts | CdiScan
     if identify(path) == "tiff":
         parts = tiff.read(path, hints, notices)
     else:
@@ -93,7 +102,8 @@ def read_parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
                     raise FormatError(f"{path.name} is {format.name}: {format.advice}")
                 read = generic.read
             parts = read(file, path, hints, notices)
-    _add_calibration(parts, hints)
+    if not isinstance(parts, CdiScan):
+        _add_calibration(parts, hints)
     return parts
 
 
