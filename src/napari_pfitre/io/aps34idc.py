@@ -241,7 +241,9 @@ def _add_geometry(pattern: Pattern, spec: SpecScan, n_frames: int) -> None:
         return
     _, first, last, intervals = scan
     if n_frames != intervals + 1:
-        pattern.notices.append(f"the scan was to have {intervals + 1} frames and has {n_frames}; it may have been stopped")
+        pattern.notices.append(
+            f"the scan was to have {intervals + 1} frames and has {n_frames}; it may have been stopped"
+        )
     pattern.rocking_step = float(np.deg2rad((last - first) / intervals)) if intervals else None
     pattern.geometry = _geometry(pattern, motors, circle)
 

@@ -60,7 +60,9 @@ def assemble_pattern(pattern: Pattern, hints: ReadHints) -> CdiScan:
     """
     name, stored, notices = pattern.path.name, pattern.stored, pattern.notices
     if stored.dtype.kind == "c":
-        raise FormatError(f"{name} holds complex numbers, the result of an inversion; open it as a volume (read_volume)")
+        raise FormatError(
+            f"{name} holds complex numbers, the result of an inversion; open it as a volume (read_volume)"
+        )
     if len(stored.shape) != 3 or 1 in stored.shape:
         shape = " × ".join(str(n) for n in stored.shape)
         raise ScanError(

@@ -1,5 +1,7 @@
 """Scan → scan: from counts as they were recorded to what a reconstruction wants, lazily, each step in the history."""
 
+from .cdi import CdiPrepareOptions, prepare_pattern
+from .cdi_oversampling import oversampling
 from .centre import CentreEstimate, centre_sweep, estimate_centre, find_centre
 from .dead import repair
 from .flat_field import flat_field, minus_log
@@ -11,6 +13,7 @@ from .scaling import equalise, normalise_air
 
 __all__ = [
     "RING_METHODS",
+    "CdiPrepareOptions",
     "CentreEstimate",
     "PrepareOptions",
     "bin",
@@ -22,7 +25,9 @@ __all__ = [
     "flat_field",
     "minus_log",
     "normalise_air",
+    "oversampling",
     "prepare",
+    "prepare_pattern",
     "remove_outliers",
     "remove_rings",
     "repair",

@@ -1,0 +1,35 @@
+"""How much finer than necessary a pattern is sampled, along each axis: the array's size over the object's.
+
+The inverse Fourier transform of |F|² is the object's autocorrelation, twice as wide as the object. It is taken of the
+intensity itself; of |F|⁴, as some programs have it, it would be that of the autocorrelation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import fft, ndimage
+
+__all__ = ["oversampling"]
+
+_EDGE = 0.01  #: of the autocorrelation's maximum; see `oversampling`
+
+
+def oversampling(intensity: np.ndarray) -> tuple[float, float, float]:
+    """Array size over object size for (frame, row, column).
+
+    The object's extent is half that of the connected part of the autocorrelation above 1 % of its maximum, or above
+    what is left at the largest distances where that is more. Of a convex body that misses the outermost tips, and a
+    pattern cut off at large angles blurs them: on simulated facetted crystals the estimate is right to about 10 %.
+    """
+    data = np.asarray(intensity, dtype=np.float32)
+    correlation = np.abs(fft.fftshift(fft.ifftn(fft.ifftshift(data))))
+    middle = tuple(n // 2 for n in data.shape)
+    top = correlation[middle]
+    if not top > 0:
+        return 1.0, 1.0, 1.0
+    border = max(float(correlation.take(0, axis).max()) for axis in range(3))
+    labels, _ = ndimage.label(correlation > max(_EDGE * top, 1.5 * border if border < 0.3 * top else 0.0))
+    where = ndimage.find_objects((labels == labels[middle]).astype(np.int8))[0]
+    extents = [(s.stop - s.start + 1) / 2 for s in where]
+    ratios = [max(1.0, n / extent) for n, extent in zip(data.shape, extents, strict=True)]
+    return ratios[0], ratios[1], ratios[2]
