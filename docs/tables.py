@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from napari_pfitre.cli.benchmark import sections as benchmark_sections
 from napari_pfitre.cli.flags import Section, option_rows
 from napari_pfitre.cli.run import sections
 from napari_pfitre.cli.simulate import sections as simulate_sections
@@ -20,7 +21,11 @@ PAGE = Path(__file__).with_name("command-line.md")
 
 def named_sections() -> dict[str, Section]:
     """Every section of flags, by the name it has in the page."""
-    found = {"simulate": simulate_sections()[0], "train": train_sections()[0]}
+    found = {
+        "simulate": simulate_sections()[0],
+        "train": train_sections()[0],
+        "quality": benchmark_sections()[0],
+    }
     for name, recipe in (RECIPES | {recipe.name: recipe for recipe in (GRIDREC, PFITRE)}).items():
         method, preparation, reading = sections(recipe)
         found |= {name: method, "prepare": preparation, "read": reading}

@@ -82,8 +82,8 @@ def measure(quick: bool = False, threads: int | None = None) -> Iterator[str]:
     """Lines of a report: A, Aᵀ and AᵀA a slice, then a FISTA-TV run; 512² and 121 angles, or 128² and 61 when quick."""
     import torch
 
-    from .operators import ParallelBeam
-    from .twin import SimulateOptions, simulate
+    from ..operators import ParallelBeam
+    from ..twin import SimulateOptions, simulate
 
     threads = threads or min(os.cpu_count() or 1, 2)
     before = torch.get_num_threads()
@@ -116,9 +116,9 @@ def measure(quick: bool = False, threads: int | None = None) -> Iterator[str]:
 
 
 def _fista_line(simulation, quick: bool) -> Iterator[str]:
-    from .metrics import psnr
-    from .recipes import RECIPES
-    from .results import finish
+    from ..metrics import psnr
+    from ..recipes import RECIPES
+    from ..results import finish
 
     recipe = RECIPES["fista-tv"]
     finish(
