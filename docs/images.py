@@ -19,6 +19,7 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_pfitre.io import write_scan
+from napari_pfitre.plugin._simulate import EXAMPLES
 from napari_pfitre.twin import SimulateOptions, simulate
 
 FOLDER = Path(__file__).parent / "images"
@@ -99,8 +100,22 @@ def reconstruct(viewer: napari.Viewer, name: str) -> None:
     save(viewer, name)
 
 
+def simulated(viewer: napari.Viewer) -> None:
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Simulate")
+    widget.example.value = list(EXAMPLES)[1]
+    widget.form.row("size").value = 256
+    widget.form.row("slices").value = 48
+    widget.go.native.click()
+    finished(widget)
+    viewer.dims.set_point(0, 0.0)
+    save(viewer, "simulate")
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
+    viewer = window()
+    simulated(viewer)
+    viewer.close()
     with tempfile.TemporaryDirectory() as folder:
         viewer = window()
         file = Path(folder) / "foam.h5"

@@ -11,7 +11,8 @@ import pytest
 
 from napari_pfitre.errors import OptionError
 from napari_pfitre.options import describe, from_dict
-from napari_pfitre.twin import Grid, SimulateOptions, circuit, project, simulate
+from napari_pfitre.results import finish
+from napari_pfitre.twin import Grid, SimulateOptions, circuit, project, simulate, simulating
 from napari_pfitre.twin.imperfections import blurred
 from napari_pfitre.twin.phantoms import Ellipsoids
 from napari_pfitre.twin.plan import planned_angles
@@ -121,7 +122,7 @@ def test_displacements_move_the_object():
     """The shadow of a ball moves by just the rows and columns asked for."""
     ball = Ellipsoids(np.zeros((1, 3)), np.full((1, 3), 0.17), np.eye(3)[None], np.ones(1))
     shifts = np.random.default_rng(0).uniform(-3, 3, (7, 2))
-    _, sinograms = _measure(ball, _Geometry(Grid.cubic(48, 32), np.linspace(0, 2, 7), 23.5, shifts, 2))
+    _, sinograms = finish(_measure(ball, _Geometry(Grid.cubic(48, 32), np.linspace(0, 2, 7), 23.5, shifts, 2)))
     weight = sinograms.sum(axis=(1, 2), dtype=float)
     rows = sinograms.sum(axis=2, dtype=float) @ (np.arange(32) - 15.5) / weight
     columns = sinograms.sum(axis=1, dtype=float) @ (np.arange(48) - 23.5) / weight
@@ -138,6 +139,17 @@ def test_slabs(options, monkeypatch):
     parts = simulate(options)
     np.testing.assert_allclose(parts.truth.data, whole.truth.data, atol=1e-6)
     np.testing.assert_allclose(parts.scan.projections, whole.scan.projections, atol=1e-5)
+
+
+def test_it_can_be_watched_and_stopped(monkeypatch):
+    """Steps are slices of everything drawn; asked to stop, it ends without a scan."""
+    monkeypatch.setattr("napari_pfitre.twin.simulation._WORKING_BYTES", 1)
+    seen = []
+    made = finish(simulating(dataclasses.replace(SMALL, hot_spots=3.0)), seen.append)
+    assert made.scan.shape == (31, 4, 48)
+    assert [progress.step for progress in seen] == list(range(9))
+    assert {progress.total for progress in seen} == {9}
+    assert finish(simulating(SMALL), should_stop=lambda: True) is None
 
 
 def test_axis_and_its_misstatement():
@@ -245,7 +257,7 @@ def test_matter_beside_the_field_casts_a_shadow():
     """Right of the field it is seen from the right alone; the truth knows nothing of it."""
     ball = Ellipsoids(np.array([[0.0, 0.1, 0.6]]), np.full((1, 3), 0.05), np.eye(3)[None], np.ones(1))
     geometry = _Geometry(Grid.cubic(40, 4), np.deg2rad([0.0, 90.0]), 19.5, np.zeros((2, 2)), 2)
-    truth, sinograms = _measure(ball, geometry, 10)
+    truth, sinograms = finish(_measure(ball, geometry, 10))
     assert not truth.any()
     assert not sinograms[0].any()
     profile = sinograms[1].sum(axis=0, dtype=float)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .bar import Bar, Interrupt
+from .command import note
 from .flags import GrownCommand, Section, typed
 from .target import check_target
 
@@ -22,11 +24,16 @@ def sections() -> Sequence[Section]:
 
 def simulate(output: Path, overwrite: bool, given: dict[str, dict[str, Any]]) -> None:
     from ..io import write_scan
-    from ..twin import SimulateOptions
-    from ..twin import simulate as make
+    from ..results import finish
+    from ..twin import SimulateOptions, simulating
 
     check_target(output, overwrite, (".h5", ".hdf5"))
-    simulation = make(typed(SimulateOptions, given["simulate"]))
+    options = typed(SimulateOptions, given["simulate"])
+    with Bar() as bar, Interrupt() as stop:
+        simulation = finish(simulating(options), bar, stop)
+    if simulation is None:
+        note("Stopped; nothing was written.")
+        click.get_current_context().exit(130)
     write_scan(simulation.scan, output, truth=simulation.truth, overwrite=overwrite)
     angles, rows, columns = simulation.scan.shape
     wedges = "; ".join(map(str, simulation.scan.missing_wedges)) or "no angles missing"

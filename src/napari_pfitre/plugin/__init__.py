@@ -1,1 +1,1 @@
-"""Everything napari sees: readers, writers, samples and three widgets. Nothing below this folder imports it."""
+"""Everything napari sees: readers, writers, samples and four widgets. Nothing below this folder imports it."""

@@ -10,7 +10,17 @@ from __future__ import annotations
 from .circuits import PROCESSES, circuit
 from .grid import Grid, Phantom
 from .settings import SimulateOptions
-from .simulation import Simulation, simulate
+from .simulation import Simulation, simulate, simulating
 from .strip import project
 
-__all__ = ["PROCESSES", "Grid", "Phantom", "SimulateOptions", "Simulation", "circuit", "project", "simulate"]
+__all__ = [
+    "PROCESSES",
+    "Grid",
+    "Phantom",
+    "SimulateOptions",
+    "Simulation",
+    "circuit",
+    "project",
+    "simulate",
+    "simulating",
+]

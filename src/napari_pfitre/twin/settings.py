@@ -45,7 +45,8 @@ class SimulateOptions:
     ] = "logic"
     turn: Annotated[
         float,
-        {"min": -360.0, "max": 360.0, "unit": "°", "tooltip": "Turns the object within its slices, to the left"},
+        {"min": -360.0, "max": 360.0, "unit": "°", "tooltip": "Turns the object within its slices, to the left"}
+        | _ADVANCED,
     ] = 0.0
     overfill: Annotated[
         float,
@@ -54,7 +55,8 @@ class SimulateOptions:
             "max": 3.0,
             "step": 0.1,
             "tooltip": "By how much the object is enlarged; from 0.1 on it reaches beyond the field of view",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     size: Annotated[
         int, {"min": 16, "max": 4096, "label": "columns", "unit": "pixels", "tooltip": "Detector columns"}
@@ -82,11 +84,12 @@ class SimulateOptions:
     ] = 90.0
     arcs: Annotated[
         int,
-        {"min": 1, "max": 20, "tooltip": "Number of arcs the angles come in; they share what is missing between them"},
+        {"min": 1, "max": 20, "tooltip": "Number of arcs the angles come in; they share what is missing between them"}
+        | _ADVANCED,
     ] = 1
-    lost: Annotated[float, {**_FRACTION, "max": 0.99, "tooltip": "Part of the projections that is lost, at random"}] = (
-        0.0
-    )
+    lost: Annotated[
+        float, {**_FRACTION, "max": 0.99, "tooltip": "Part of the projections that is lost, at random"} | _ADVANCED
+    ] = 0.0
     photons: Annotated[
         float | None,
         {"min": 1.0, "max": 1e9, "tooltip": "Photons in a pixel of the open beam; empty for line integrals"},
@@ -102,7 +105,8 @@ class SimulateOptions:
             "max": 10.0,
             "step": 0.1,
             "tooltip": "−ln of the transmission along the object's darkest row or column",
-        },
+        }
+        | _ADVANCED,
     ] = 2.0
     blur: Annotated[
         float,
@@ -115,7 +119,8 @@ class SimulateOptions:
         },
     ] = 0.0
     background: Annotated[
-        float, {**_FRACTION, "tooltip": "Smooth offset of the projections, relative to the largest line integral"}
+        float,
+        {**_FRACTION, "tooltip": "Smooth offset of the projections, relative to the largest line integral"} | _ADVANCED,
     ] = 0.0
     surroundings: Annotated[
         float,
@@ -124,7 +129,8 @@ class SimulateOptions:
             "max": 10.0,
             "step": 0.1,
             "tooltip": "Density of things across the border of the field of view, relative to metal",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     hot_spots: Annotated[
         float,
@@ -133,7 +139,8 @@ class SimulateOptions:
             "max": 100.0,
             "step": 0.5,
             "tooltip": "Density of bright specks at the rim and beyond, relative to metal",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     jitter: Annotated[
         float,
@@ -153,7 +160,8 @@ class SimulateOptions:
             "step": 0.1,
             "unit": "pixels",
             "tooltip": "Slow displacement over the scan",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     slips: Annotated[
         float,
@@ -163,7 +171,8 @@ class SimulateOptions:
             "step": 0.5,
             "unit": "pixels",
             "tooltip": "Displacement of one projection in twenty-five, at most",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     shifts_known: Annotated[
         bool,
@@ -190,7 +199,8 @@ class SimulateOptions:
             "step": 0.5,
             "unit": "pixels",
             "tooltip": "By how much the scan misstates its axis",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     angle_error: Annotated[
         float,
@@ -200,13 +210,16 @@ class SimulateOptions:
             "step": 0.05,
             "unit": "°",
             "tooltip": "Random error of each angle, standard deviation",
-        },
+        }
+        | _ADVANCED,
     ] = 0.0
     rings: Annotated[float, {**_FRACTION, "tooltip": "Relative error of the detector pixels' gains"}] = 0.0
-    bad_pixels: Annotated[float, {**_FRACTION, "tooltip": "Part of the detector's pixels that is dead or hot"}] = 0.0
-    beam_drift: Annotated[float, {**_FRACTION, "tooltip": "Relative change of the beam's intensity over the scan"}] = (
-        0.0
-    )
+    bad_pixels: Annotated[
+        float, {**_FRACTION, "tooltip": "Part of the detector's pixels that is dead or hot"} | _ADVANCED
+    ] = 0.0
+    beam_drift: Annotated[
+        float, {**_FRACTION, "tooltip": "Relative change of the beam's intensity over the scan"} | _ADVANCED
+    ] = 0.0
     frames: Annotated[
         int,
         {"min": 1, "max": 1000, "label": "flats and darks", "tooltip": "Number of each, with photons"} | _ADVANCED,

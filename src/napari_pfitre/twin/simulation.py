@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import datetime
 from importlib.metadata import version
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..options import as_dict
-from ..results import Provenance, Volume
+from ..results import Progress, Provenance, Volume, finish
 from ..scans import Quantity, Step, TomoScan
 from . import beyond, phantoms
 from . import imperfections as spoil
@@ -25,7 +25,7 @@ from .settings import SimulateOptions
 from .strip import project
 from .texture import micrograph
 
-__all__ = ["Simulation", "simulate"]
+__all__ = ["Simulation", "simulate", "simulating"]
 
 
 class Simulation(NamedTuple):
@@ -42,7 +42,8 @@ _TOPICS = (
     "arcs", "lost", "background", "surroundings", "hot spots", "slips",
 )  # fmt: skip
 
-_WORKING_BYTES = 512 * 2**20  # of the fine raster; tall volumes are drawn and projected in slabs
+_WORKING_BYTES = 512 * 2**20  # of the fine raster; tall volumes are drawn and projected in slabs,
+_SLAB_BYTES = 128 * 2**20  # and in smaller ones, so that they can be watched and stopped, where that costs little
 
 
 def simulate(options: SimulateOptions | None = None) -> Simulation:
@@ -57,6 +58,13 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     >>> scan.shape, truth.data.shape
     ((20, 2, 32), (2, 32, 32))
     """
+    made = finish(simulating(options))
+    assert made is not None  # nobody asked it to stop
+    return made
+
+
+def simulating(options: SimulateOptions | None = None) -> Generator[Progress, bool | None, Simulation | None]:
+    """`simulate`, slab by slab, to be watched; None when it was asked to stop."""
     o = options or SimulateOptions()
     began, started = time.perf_counter(), datetime.now().astimezone()
     streams = np.random.SeedSequence(o.seed).spawn(len(_TOPICS))
@@ -74,20 +82,35 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     if o.turn or o.overfill:
         phantom = Placed(phantom, np.deg2rad(o.turn), 1 + o.overfill)
         margin = int(np.ceil(o.size * o.overfill / 2))
-    truth, sinograms = _measure(phantom, geometry, margin)
+    extras = [
+        (name, draw, strength)
+        for name, draw, strength in (
+            ("surroundings", beyond.surroundings, o.surroundings),
+            ("hot spots", beyond.hot_spots, o.hot_spots),
+        )
+        if strength
+    ]
+    total = o.slices * (1 + len(extras)) + 1  # slices of everything that is drawn, and what spoils them
+    at = Progress(0, total, f"drawing and projecting the {o.phantom}")
+    measured = yield from _measure(phantom, geometry, margin, at)
+    if measured is None:
+        return None
+    truth, sinograms = measured
     # From the object alone: the truth must not change with the angles or with what is displaced.
     darkest = max(float(truth.sum(axis=along).max()) for along in (1, 2))
     scale = o.absorption / darkest if darkest > 0 else 1.0
     largest = scale * float(sinograms.max())
-    for strength, name, draw in (
-        (o.surroundings, "surroundings", beyond.surroundings),
-        (o.hot_spots, "hot spots", beyond.hot_spots),
-    ):
-        if strength:
-            more = draw(rng[name], grid.height, strength)
-            in_view, shadow = _measure(more, geometry, int(np.ceil(o.size * (beyond.REACH - 1) / 2)))
-            truth += in_view
-            sinograms += shadow
+    for i, (name, draw, strength) in enumerate(extras, 1):
+        more = draw(rng[name], grid.height, strength)
+        beside = int(np.ceil(o.size * (beyond.REACH - 1) / 2))
+        measured = yield from _measure(more, geometry, beside, Progress(i * o.slices, total, f"projecting {name}"))
+        if measured is None:
+            return None
+        in_view, shadow = measured
+        truth += in_view
+        sinograms += shadow
+    if (yield Progress(total - 1, total, "adding what goes wrong")):
+        return None
     truth *= scale
     sinograms *= scale
     if o.background:
@@ -154,6 +177,9 @@ def simulate(options: SimulateOptions | None = None) -> Simulation:
     return Simulation(scan, Volume(truth, (pixel,) * 3, provenance, name=f"{_name(o)}, truth"))
 
 
+_START = Progress(0, 1)
+
+
 class _Geometry(NamedTuple):
     grid: Grid  #: of the truth
     angles: np.ndarray
@@ -162,10 +188,12 @@ class _Geometry(NamedTuple):
     factor: int  #: how many times finer the object is drawn
 
 
-def _measure(phantom: Phantom, geometry: _Geometry, beside: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The truth on the grid, and its line integrals (angle, row, column) with everything displaced.
+def _measure(
+    phantom: Phantom, geometry: _Geometry, beside: int = 0, at: Progress = _START
+) -> Generator[Progress, bool | None, tuple[np.ndarray, np.ndarray] | None]:
+    """The truth on the grid, and its line integrals (angle, row, column) with everything displaced; None when stopped.
 
-    What lies up to `beside` pixels outside the grid is projected as well.
+    What lies up to `beside` pixels outside the grid is projected as well. Slices done are added to the steps of `at`.
     """
     grid, angles, axis, shifts, factor = geometry
     slices, size = grid.shape[0], grid.shape[2]
@@ -175,8 +203,11 @@ def _measure(phantom: Phantom, geometry: _Geometry, beside: int = 0) -> tuple[np
     truth = np.empty(grid.shape, np.float32)
     sinograms = np.empty((len(angles), slices, size), np.float32)
     seen = slice(beside * factor, (beside + size) * factor)
-    step = max(1, _WORKING_BYTES // (4 * z_factor * ((size + 2 * beside) * factor) ** 2) - 2 * margin)
+    slice_bytes = 4 * z_factor * ((size + 2 * beside) * factor) ** 2
+    step = max(1, min(_WORKING_BYTES // slice_bytes - 2 * margin, max(_SLAB_BYTES // slice_bytes, 4 * margin)))
     for start in range(0, slices, step):
+        if (yield at._replace(step=at.step + start)):
+            return None
         rows = slice(start, min(start + step, slices))
         count = rows.stop - rows.start
         slab = grid.wider(beside).slab(rows.start - margin, rows.stop + margin)
