@@ -2,15 +2,17 @@
 
 First guess: two encoders, one of the pattern (as the network of Chan et al., Appl. Phys. Rev. 8 (2021) 021407, has
 it), one of its inverse Fourier transform, the crystal's autocorrelation, meet at 4³; one decoder leads to shape and
-phase. Then mending, some rounds with the same weights: the guess, and the guess with its modulus replaced by the measured one,
-go through a small U-shape in real space, which corrects the guess. So the network sees what a step of phase
-retrieval would make of its answer.
+phase. Then mending, some rounds with the same weights: the guess, and the guess with its modulus replaced by the
+measured one, go through a small U-shape in real space, which corrects the guess. So the network sees what a step of
+phase retrieval would make of its answer.
 
 All patterns come at about twofold oversampling along each axis (`crystal_frame`), so that the crystal fills about half
 of the box; nothing is predicted outside of its inner 24³.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -48,7 +50,7 @@ def transform_back(x: torch.Tensor) -> torch.Tensor:
 
 
 def modulus_step(psi: torch.Tensor, amplitude: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """The object with the measured modulus where it is known, in units of psi: amplitudes have no scale of their own."""
+    """The object with the measured modulus where it is known, scaled to psi: amplitudes have no scale of their own."""
     field = transform(psi)
     modulus = field.abs()
     axes = (-3, -2, -1)
@@ -59,43 +61,59 @@ def modulus_step(psi: torch.Tensor, amplitude: torch.Tensor, known: torch.Tensor
 
 
 class Residual(nn.Module):
-    """x + conv(act(conv(act(x)))), normalised in groups."""
+    """x + conv(act(conv(act(norm(x))))), normalised in groups."""
 
     def __init__(self, width: int):
         super().__init__()
-        self.norm_1, self.norm_2 = nn.GroupNorm(8, width), nn.GroupNorm(8, width)
+        self.norm = nn.GroupNorm(8, width)
         self.conv_1, self.conv_2 = (nn.Conv3d(width, width, 3, padding=1) for _ in range(2))
         nn.init.zeros_(self.conv_2.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.conv_2(F.silu(self.norm_2(self.conv_1(F.silu(self.norm_1(x))))))
+        return x + self.conv_2(F.silu(self.conv_1(F.silu(self.norm(x)))))
 
 
 class Encoder(nn.Module):
     """32³ → 16³ → 8³ → 4³."""
 
-    def __init__(self, channels: int, width: int):
+    def __init__(self, channels: int, widths: Sequence[int]):
         super().__init__()
-        self.enter = nn.Conv3d(8 * channels, width, 3, padding=1)
-        self.block_1 = Residual(width)
-        self.down_1 = nn.Conv3d(width, 2 * width, 2, stride=2)
-        self.block_2 = Residual(2 * width)
-        self.down_2 = nn.Conv3d(2 * width, 4 * width, 2, stride=2)
+        full, half, quarter = widths
+        self.enter = nn.Conv3d(8 * channels, full, 3, padding=1)
+        self.block_1 = Residual(full)
+        self.down_1 = nn.Conv3d(full, half, 2, stride=2)
+        self.block_2 = Residual(half)
+        self.down_2 = nn.Conv3d(half, quarter, 2, stride=2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.down_2(self.block_2(self.down_1(self.block_1(self.enter(fold(x))))))
 
 
+class CoarseEncoder(nn.Module):
+    """32³ → 8³ → 4³, everything fine in channels."""
+
+    def __init__(self, channels: int, widths: Sequence[int]):
+        super().__init__()
+        half, quarter = widths
+        self.enter = nn.Conv3d(64 * channels, half, 3, padding=1)
+        self.block = Residual(half)
+        self.down = nn.Conv3d(half, quarter, 2, stride=2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(self.block(self.enter(fold(fold(x)))))
+
+
 class Decoder(nn.Module):
     """4³ → 8³ → 16³ → 32³."""
 
-    def __init__(self, width: int, channels: int):
+    def __init__(self, widths: Sequence[int], channels: int):
         super().__init__()
-        self.up_2 = nn.ConvTranspose3d(4 * width, 2 * width, 2, stride=2)
-        self.block_2 = Residual(2 * width)
-        self.up_1 = nn.ConvTranspose3d(2 * width, width, 2, stride=2)
-        self.block_1 = Residual(width)
-        self.leave = nn.Conv3d(width, 8 * channels, 3, padding=1)
+        full, half, quarter = widths
+        self.up_2 = nn.ConvTranspose3d(quarter, half, 2, stride=2)
+        self.block_2 = Residual(half)
+        self.up_1 = nn.ConvTranspose3d(half, full, 2, stride=2)
+        self.block_1 = Residual(full)
+        self.leave = nn.Conv3d(full, 8 * channels, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return unfold(self.leave(F.silu(self.block_1(self.up_1(self.block_2(self.up_2(x)))))))
@@ -104,16 +122,17 @@ class Decoder(nn.Module):
 class Mender(nn.Module):
     """A U-shape in real space over the inner 24³, folded to 12³."""
 
-    def __init__(self, channels: int, width: int, leaves: int):
+    def __init__(self, channels: int, widths: Sequence[int], leaves: int):
         super().__init__()
-        self.enter = nn.Conv3d(8 * channels, width, 3, padding=1)
-        self.block_1 = Residual(width)
-        self.down = nn.Conv3d(width, 2 * width, 2, stride=2)
-        self.deep = nn.Sequential(Residual(2 * width), Residual(2 * width))
-        self.up = nn.ConvTranspose3d(2 * width, width, 2, stride=2)
-        self.join = nn.Conv3d(2 * width, width, 1)
-        self.block_2 = Residual(width)
-        self.leave = nn.Conv3d(width, 8 * leaves, 3, padding=1)
+        full, half = widths
+        self.enter = nn.Conv3d(8 * channels, full, 3, padding=1)
+        self.block_1 = Residual(full)
+        self.down = nn.Conv3d(full, half, 2, stride=2)
+        self.deep = nn.Sequential(Residual(half), Residual(half))
+        self.up = nn.ConvTranspose3d(half, full, 2, stride=2)
+        self.join = nn.Conv3d(2 * full, full, 1)
+        self.block_2 = Residual(full)
+        self.leave = nn.Conv3d(full, 8 * leaves, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
@@ -128,23 +147,29 @@ class CrystalNet(nn.Module):
 
     Parameters
     ----------
-    width
-        Features of the pattern's encoder and of the decoder at 16³; twice as many at 8³, four times at 4³.
+    widths
+        Features at 16³, 8³ and 4³ of the pattern's encoder and of the decoder; multiples of eight.
+    correlation
+        Features at 8³ and 4³ of the autocorrelation's encoder.
+    mending
+        Features at 12³ and 6³ of what mends.
     rounds
         Of mending.
     """
 
-    def __init__(self, width: int = 48, rounds: int = 2):
+    def __init__(self, widths: Sequence[int] = (32, 96, 160), correlation: Sequence[int] = (96, 96),
+                 mending: Sequence[int] = (64, 96), rounds: int = 2):  # fmt: skip
         super().__init__()
-        self.config = {"width": width, "rounds": rounds}
+        self.config = {
+            "widths": list(widths), "correlation": list(correlation), "mending": list(mending), "rounds": rounds,
+        }  # fmt: skip
         self.rounds = rounds
-        self.pattern = Encoder(3, width)
-        self.correlation = Encoder(3, width // 2 + width // 2 % 8)
-        joined = self.pattern.down_2.out_channels + self.correlation.down_2.out_channels
-        self.join = nn.Conv3d(joined, 4 * width, 1)
-        self.deep = nn.Sequential(Residual(4 * width), Residual(4 * width))
-        self.decoder = Decoder(width, 3)
-        self.mender = Mender(8, width, 3)
+        self.pattern = Encoder(3, widths)
+        self.correlation = CoarseEncoder(3, correlation)
+        self.join = nn.Conv3d(widths[2] + correlation[1], widths[2], 1)
+        self.deep = nn.Sequential(Residual(widths[2]), Residual(widths[2]))
+        self.decoder = Decoder(widths, 3)
+        self.mender = Mender(7, mending, 3)
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, amplitude: torch.Tensor, known: torch.Tensor, rounds: int | None = None) -> list[torch.Tensor]:
@@ -190,11 +215,9 @@ class CrystalNet(nn.Module):
         mean = psi.sum((-3, -2, -1), keepdim=True)
         psi = psi * (mean.conj() / mean.abs().clamp(min=1e-6))
         stepped = modulus_step(F.pad(psi, (edge,) * 6), amplitude, known)[..., edge:-edge, edge:-edge, edge:-edge]
-        again = psi + 0.9 * (stepped - psi)  # inside as outside; what sticks out of the shape says what is wrong with it
-        seen = torch.stack([psi.real, psi.imag, stepped.real, stepped.imag, stepped.abs(), again.abs() - psi.abs()], 1)
-        direction = answer[:, 1:] / (1 + answer[:, 1:].square().sum(1, keepdim=True)).sqrt()
-        seen = torch.cat([seen, answer[:, :1] / 4, direction.square().sum(1, keepdim=True)], 1)
-        change = self.mender(seen).float()
+        direction = (answer[:, 1:].square().sum(1) / (1 + answer[:, 1:].square().sum(1))).sqrt()
+        seen = [psi.real, psi.imag, stepped.real, stepped.imag, stepped.abs(), answer[:, 0] / 4, direction]
+        change = self.mender(torch.stack(seen, dim=1)).float()
         turn = mean.conj() / mean.abs().clamp(min=1e-6)
         u = torch.complex(answer[:, 1], answer[:, 2]) * turn
         return torch.stack([answer[:, 0] + change[:, 0], u.real + change[:, 1], u.imag + change[:, 2]], 1)

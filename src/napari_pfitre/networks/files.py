@@ -19,13 +19,14 @@ from typing import Any
 from torch import nn
 
 from ..errors import WeightsError
+from .crystal_net import CrystalNet
 from .paper import load_paper_checkpoint
 from .slab_net import SlabNet
 
 __all__ = ["BUILT_IN", "Card", "built_in", "load_network", "save_network"]
 
 BUILT_IN = "pfitre"  #: the weights that the package brings
-ARCHITECTURES: dict[str, type[nn.Module]] = {"slab-net": SlabNet}
+ARCHITECTURES: dict[str, type[nn.Module]] = {"crystal-net": CrystalNet, "slab-net": SlabNet}
 MOST_BYTES = 2**31  #: of a file of weights; far above any network here
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,12 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def log_line(folder: Path, **values: float) -> None:
+def log_line(folder: Path, columns: Sequence[str] = _COLUMNS, **values: float) -> None:
     """Add a line to the log; what is not given stays empty."""
     path = folder / LOG
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if new:
-            writer.writerow(_COLUMNS)
-        writer.writerow([f"{values[name]:.6g}" if name in values else "" for name in _COLUMNS])
+            writer.writerow(columns)
+        writer.writerow([f"{values[name]:.6g}" if name in values else "" for name in columns])

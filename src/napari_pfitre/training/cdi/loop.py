@@ -1,0 +1,225 @@
+"""The training of CDI-NN's network: batches of simulated crystals, AdamW, an average of the weights.
+
+A generator like a run: it yields `Progress` and returns the weights' path. Send it True and it writes what it has. All
+that is random comes from the seed and a counter, so a training goes on from a checkpoint as it would have, but for the
+earlier crystals it plays again, which fill up anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...device import resolve_device
+from ...errors import OptionError, WeightsError
+from ...networks import Card, save_network
+from ...networks.crystal_net import CrystalNet, as_object
+from ...options import as_dict
+from ...priors.network import half_precision
+from ...results import Progress
+from ..keeping import CHECKPOINT, log_line, read_checkpoint, write_checkpoint
+from .checks import CdiResult, HeldOutCrystals
+from .data import Batch, CrystalStream
+from .losses import crystal_loss, modulus_misfit
+from .settings import CdiTrainOptions
+
+__all__ = ["train_cdi"]
+
+WEIGHTS = "cdi-nn.safetensors"
+AVERAGE = 0.998  #: of the weights, kept each step; less in the beginning
+WARM_UP = 200  #: steps until the full learning rate
+SHOW_EVERY = 1.0  #: seconds
+LOG_EVERY = 100  #: steps
+COLUMNS = ("step", "minutes", "loss", "rate", "shape_loss", "phase_loss", "modulus_loss", *CdiResult._fields)
+
+
+def train_cdi(
+    options: CdiTrainOptions, folder: Path, *, resume: bool = False, device: str = "auto"
+) -> Generator[Progress, bool | None, Path]:
+    """Train in `folder` and return the path of the weights written there.
+
+    Raises
+    ------
+    OptionError, WeightsError
+        When the folder holds another training and `resume` does not say to go on with it, or none to go on with.
+    """
+    where = resolve_device(device)
+    with torch_threads(options.threads):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not resume and (folder / CHECKPOINT).exists():
+            raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
+        training = CdiTraining(options, where)
+        if resume:
+            training.take_up(read_checkpoint(folder), folder)
+        yield Progress(0, _seconds(options), "held-out crystals")
+        held_out = HeldOutCrystals(where)
+        yield from training.run(held_out, folder)
+        return training.export(folder, held_out)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """So many threads in torch, for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _seconds(options: CdiTrainOptions) -> int:
+    return max(1, round(60 * options.minutes))
+
+
+class CdiTraining:
+    """Network, average, optimiser and how far they have come."""
+
+    def __init__(self, options: CdiTrainOptions, device: torch.device):
+        torch.manual_seed(options.seed)
+        self.options, self.device = options, device
+        self.net = CrystalNet(rounds=options.rounds).to(device)
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+        self.stream = CrystalStream(options)
+        self.step = 0
+        self.seconds = 0.0
+        self.losses: deque[tuple[float, float, float]] = deque(maxlen=LOG_EVERY)
+        self.result: CdiResult | None = None
+
+    def take_up(self, state: dict[str, Any], folder: Path) -> None:
+        """Go on from a checkpoint."""
+        if state.get("config") != self.net.config:
+            raise WeightsError(
+                f"the training in {folder} has a network of {state.get('config')}, the options ask for "
+                f"{self.net.config}; give the same rounds, or another folder"
+            )
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds, self.stream.index = state["step"], state["seconds"], state["crystals"]
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "config": self.net.config, "net": self.net.state_dict(), "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "step": self.step, "crystals": self.stream.index,
+            "seconds": self.seconds, "options": as_dict(self.options),
+        }  # fmt: skip
+
+    def run(self, held_out: HeldOutCrystals, folder: Path) -> Generator[Progress, bool | None, None]:
+        """Steps until the time is over or someone asks to stop; a checkpoint at the end in any case."""
+        total = _seconds(self.options)
+        last = shown = saved = checked = time.monotonic()
+        stop: bool | None = False
+        while self.seconds < total and not stop:
+            self.learn(self.stream.batch(self.step))
+            now = time.monotonic()
+            self.seconds += now - last
+            last = now
+            if now - checked > 60 * self.options.check_every:
+                self.check(held_out, folder)
+                checked = time.monotonic()
+            if self.step % LOG_EVERY == 0:
+                log_line(folder, COLUMNS, **self._figures())
+            if now - saved > 60 * self.options.save_every:
+                write_checkpoint(folder, self.state())
+                saved = time.monotonic()
+            if now - shown > SHOW_EVERY:
+                shown = now
+                stop = yield Progress(min(total, int(self.seconds)), total, self.text(), self.loss)
+        write_checkpoint(folder, self.state())
+
+    def learn(self, batch: Batch) -> None:
+        """One step."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
+        amplitude, known, psi, support = (part.to(self.device) for part in batch)
+        self.net.train()
+        with half_precision(self.device):
+            answers = self.net(amplitude, known, self.rounds)
+        pairs = [crystal_loss(answer, psi, support) for answer in answers]
+        misfit = modulus_misfit(as_object(answers[-1]), amplitude, known)
+        loss = (
+            torch.stack([shape + phase for shape, phase in pairs]).sum(0).mean() + self.options.modulus * misfit.mean()
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(AVERAGE, self.step / (self.step + 10))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
+                mean.lerp_(value, 1 - keep)
+        shape, phase = pairs[-1]
+        self.losses.append((float(shape.detach().mean()), float(phase.detach().mean()), float(misfit.detach().mean())))
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: up over the first steps, then down a cosine over the time given."""
+        share = min(1.0, self.seconds / _seconds(self.options))
+        return self.options.rate * min(1, (self.step + 1) / WARM_UP) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * share))
+
+    @property
+    def rounds(self) -> int:
+        """Of mending: none in the beginning, all in the end. What mends learns from guesses, not they from it."""
+        share = self.seconds / _seconds(self.options)
+        return 0 if share < 0.4 else (self.options.rounds + 1) // 2 if share < 0.7 else self.options.rounds
+
+    @property
+    def loss(self) -> float:
+        """Of shape and phase after the last round, over the last steps."""
+        return sum(shape + phase for shape, phase, _ in self.losses) / max(len(self.losses), 1)
+
+    def text(self) -> str:
+        quality = "" if self.result is None else f", IoU {self.result.iou:.3f}, phase {self.result.phase:.2f} rad"
+        return f"step {self.step}{quality}"
+
+    def check(self, held_out: HeldOutCrystals, folder: Path) -> None:
+        self.result = held_out(self.average)
+        log_line(folder, COLUMNS, **self._figures(), **{k: v for k, v in self.result._asdict().items() if k != "loss"})
+
+    def _figures(self) -> dict[str, float]:
+        count = max(len(self.losses), 1)
+        shape, phase, modulus = (
+            (sum(kind) / count for kind in zip(*self.losses, strict=True)) if self.losses else (0.0,) * 3
+        )
+        return {
+            "step": self.step, "minutes": self.seconds / 60, "loss": shape + phase, "rate": self.rate,
+            "shape_loss": shape, "phase_loss": phase, "modulus_loss": modulus,
+        }  # fmt: skip
+
+    def export(self, folder: Path, held_out: HeldOutCrystals) -> Path:
+        """The averaged network with its card."""
+        self.check(held_out, folder)
+        assert self.result is not None
+        card = Card(
+            "cdi-nn", "crystal-net", self.average.config,
+            training={
+                "data": "napari_pfitre.twin.crystals.Crystals in the network's frame", "steps": self.step,
+                "crystals": self.stream.index, "hours": round(self.seconds / 3600, 3), "device": _name(self.device),
+                **as_dict(self.options),
+            },
+            metrics={
+                f"{len(held_out.weak)} held-out crystals, 1e6 photons": {
+                    name: round(value, 4) for name, value in self.result._asdict().items()
+                }
+            },
+        )  # fmt: skip
+        path = folder / WEIGHTS
+        save_network(self.average, path, card)
+        return path
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device} ({torch.get_num_threads()} threads)"
