@@ -9,7 +9,7 @@ weights are random, since time does not depend on them. Networks run in float32 
 has it.
 
 Every contestant is a process of its own, in turns. Memory is the process's peak, everything included: the original's
-with one slice, ours with a whole stack at once.
+with one slice, ours with those it is timed on and with a whole stack, all slices at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     missing: float  #: degrees
     rho: float  #: of the original, absolute
     slices: int  #: that ours takes at once; the original takes one, and its time is for one
-    tall: int  #: slices of the stack that memory is measured with
+    tall: int  #: slices of a whole stack, for the memory
 
 
 PROBLEMS = {
@@ -64,15 +64,18 @@ def main() -> None:
         return
     print(f"{given.rounds} rounds, {given.threads} thread(s), best of {given.turns}\n")
     print(
-        "| problem | contestant | s a slice | times ours | CPU s a slice | memory, MB |\n" + "|---|---|---|---|---|---|"
+        "| problem | contestant | s a slice | times ours | CPU s a slice | memory, MB (slices at once) |\n"
+        + "|---|---|---|---|---|---|"
     )
     found = {}
     for name in [given.only] if given.only else PROBLEMS:
         found[name] = compared(name, given.threads, given.rounds, given.turns)
         ours = found[name]["napari-pfitre"]["seconds"]
         for contestant, best in found[name].items():
-            numbers = f"{best['seconds']:.3g} | {best['seconds'] / ours:.1f} | {best['cpu']:.3g} | {best['peak']:.0f}"
-            print(f"| {name} | {contestant} | {numbers} for {best['slices']} slice(s) |", flush=True)
+            memory = f"{best['peak']:.0f} ({best['slices']})"
+            memory += f", {best['tall peak']:.0f} ({best['tall']})" if "tall" in best else ""
+            numbers = f"{best['seconds']:.3g} | {best['seconds'] / ours:.1f} | {best['cpu']:.3g}"
+            print(f"| {name} | {contestant} | {numbers} | {memory} |", flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
 
@@ -88,7 +91,7 @@ def compared(name: str, threads: int, rounds: int, turns: int) -> dict[str, dict
     best = {contestant: min(done, key=lambda run: run["seconds"]) for contestant, done in runs.items()}
     for ours in OURS:
         tall = child(name, ours, problem.tall, threads, min(rounds, 2))  # memory does not grow with the rounds
-        best[ours] |= {"peak": tall["peak"], "slices": problem.tall}
+        best[ours] |= {"tall peak": tall["peak"], "tall": problem.tall}
     return best
 
 

@@ -152,7 +152,9 @@ def test_tables_say_mean_spread_and_where_it_is_better():
     from napari_pfitre.benchmark.quality import Row as quality_row
 
     text = "\n".join(tables(Report((row(0, 20.0, 24.0), row(1, 22.0, 21.0)), {}, 2)))
-    assert "| blocks | 60° | 2 | 21.00 ± 1.41 | 22.50 ± 2.12 | +1.50 ± 3.54, 1/2 |" in text
+    assert "| blocks | 60° | 2 | 21.00 ± 1.41 | 22.50 ± 2.12 |" in text
+    assert f"| object | missing | n | {DATA} over {FISTA_TV} |" in text
+    assert "| blocks | 60° | 2 | +1.50 ± 3.54, 1/2 |" in text
     assert "## Aligned" in text
     assert "displaced" not in text
 

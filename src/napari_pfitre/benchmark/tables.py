@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .cases import CLASSES, GEOMETRIES
-from .contestants import DATA, FISTA_TV, NETWORK, UNALIGNED
+from .contestants import DATA, FISTA_TV, NETWORK, ONE_PASS, UNALIGNED
 from .quality import Report, Row
 
 __all__ = ["tables"]
 
-OURS = (DATA, NETWORK)
+#: what is compared with what
+PAIRS = (
+    (DATA, FISTA_TV), (NETWORK, FISTA_TV), (DATA, ONE_PASS), (NETWORK, ONE_PASS), (DATA, DATA + UNALIGNED),
+    (NETWORK, NETWORK + UNALIGNED),
+)  # fmt: skip
 
 
 class Measure(NamedTuple):
@@ -27,49 +31,57 @@ MEASURES = (
     Measure("cutoff", "Frequency that is resolved (Fourier ring correlation with the truth above ½), 1 / pixels", 3),
 )
 
+ALONG = Measure("along_z", "", 2)
+
 
 def tables(report: Report) -> Iterator[str]:
-    """Lines. Every difference is to FISTA-TV on the same scan; "better" counts the scans where it is above 0."""
+    """Lines: every measure of every method, and what one method gains over another on the same scan."""
     for jitter in sorted({row.case.jitter for row in report.rows}):
         rows = [row for row in report.rows if row.case.jitter == jitter]
         displaced = f"Every projection displaced by {jitter:g} pixel (rms), unknown to the scan"
         yield from (f"## {displaced if jitter else 'Aligned'}", "")
         for measure in MEASURES:
-            yield from (f"{measure.title}:", "", *_table(rows, measure), "")
-        yield from _along_z(rows)
+            yield from (f"{measure.title}:", "", *_absolute(rows, measure), "")
+        for measure in MEASURES[:2]:
+            gains = list(_gains(rows, measure))
+            if gains:
+                yield from (f"Gain in {measure.title}, and in how many of the scans there is one:", "", *gains, "")
+        uneven = [row for row in rows if all("along_z" in figures for figures in row.methods.values())]
+        if uneven:
+            title = "Variation of the slices' means along the stack, over the truth's (1 is as even as the object):"
+            yield from (title, "", *_absolute(uneven, ALONG), "")
 
 
-def _table(rows: Sequence[Row], measure: Measure) -> Iterator[str]:
+def _absolute(rows: Sequence[Row], measure: Measure) -> Iterator[str]:
     names = list(rows[0].methods)
-    ours = [name for name in names if name.removesuffix(UNALIGNED) in OURS]
-    yield _line(["object", "missing", "n", *names, *(f"{name} − {FISTA_TV}, better in" for name in ours)])
-    yield _line(["---"] * (3 + len(names) + len(ours)))
+    yield from (_line(["object", "missing", "n", *names]), _line(["---"] * (3 + len(names))))
     for kind, geometry, group in _groups(rows):
         cells = [_spread([row.methods[name][measure.key] for row in group], measure.decimals) for name in names]
-        for name in ours:
-            more = [row.methods[name][measure.key] - row.methods[FISTA_TV][measure.key] for row in group]
+        yield _line([kind, geometry, str(len(group)), *cells])
+
+
+def _gains(rows: Sequence[Row], measure: Measure) -> Iterator[str]:
+    pairs = [(a, b) for a, b in PAIRS if a in rows[0].methods and b in rows[0].methods]
+    if not pairs:
+        return
+    yield _line(["object", "missing", "n", *(f"{a} over {b}" for a, b in pairs)])
+    yield _line(["---"] * (3 + len(pairs)))
+    for kind, geometry, group in _groups(rows):
+        cells = []
+        for a, b in pairs:
+            more = [row.methods[a][measure.key] - row.methods[b][measure.key] for row in group]
             cells.append(f"{_spread(more, measure.decimals, '+')}, {sum(m > 0 for m in more)}/{len(more)}")
         yield _line([kind, geometry, str(len(group)), *cells])
 
 
-def _along_z(rows: Sequence[Row]) -> Iterator[str]:
-    names = list(rows[0].methods)
-    yield from ("Variation of the slices' means along the stack, over the truth's (1 is as even as the object):", "")
-    yield from (_line(["object", "missing", "n", *names]), _line(["---"] * (3 + len(names))))
-    for kind, geometry, group in _groups(rows):
-        known = [row for row in group if "along_z" in row.methods[names[0]]]
-        if known:
-            cells = [_spread([row.methods[name]["along_z"] for row in known], 2) for name in names]
-            yield _line([kind, geometry, str(len(known)), *cells])
-    yield ""
-
-
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Row]]]:
     for kind in CLASSES:
-        for geometry in GEOMETRIES:
-            group = [row for row in rows if (row.case.kind, row.case.geometry) == (kind, geometry)]
-            if group:
-                yield kind, geometry, group
+        of_kind = [row for row in rows if row.case.kind == kind]
+        geometries = [geometry for geometry in GEOMETRIES if any(row.case.geometry == geometry for row in of_kind)]
+        for geometry in geometries:
+            yield kind, geometry, [row for row in of_kind if row.case.geometry == geometry]
+        if len(geometries) > 1:
+            yield kind, "all", of_kind
 
 
 def _spread(values: Sequence[float], decimals: int, sign: str = "") -> str:
