@@ -13,7 +13,7 @@ from napari_pfitre.cli.benchmark import sections as benchmark_sections
 from napari_pfitre.cli.flags import Section, option_rows
 from napari_pfitre.cli.run import sections
 from napari_pfitre.cli.simulate import sections as simulate_sections
-from napari_pfitre.cli.train import sections as train_sections
+from napari_pfitre.cli.train import cdi_sections, pfitre_sections
 from napari_pfitre.recipes import GRIDREC, PFITRE, RECIPES
 
 PAGE = Path(__file__).with_name("command-line.md")
@@ -23,7 +23,8 @@ def named_sections() -> dict[str, Section]:
     """Every section of flags, by the name it has in the page."""
     found = {
         "simulate": simulate_sections()[0],
-        "train": train_sections()[0],
+        "train": pfitre_sections()[0],
+        "train-cdi-nn": cdi_sections()[0],
         "quality": benchmark_sections()[0],
     }
     for name, recipe in (RECIPES | {recipe.name: recipe for recipe in (GRIDREC, PFITRE)}).items():

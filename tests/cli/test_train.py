@@ -33,6 +33,38 @@ def test_train_then_run(call, scan_file, tmp_path):
     assert set(volume.layers) == {"network − data", "not measured"}
 
 
+@pytest.fixture
+def small_crystals(monkeypatch):
+    from napari_pfitre.networks import CrystalNet
+    from napari_pfitre.training.cdi import checks as cdi_checks
+
+    monkeypatch.setattr(cdi_checks.HeldOutCrystals.__init__, "__defaults__", (2, 2))
+    monkeypatch.setattr(CrystalNet.__init__, "__defaults__", ((8, 8, 16), (8, 8), (8, 8), 1))
+
+
+def test_train_cdi_nn(call, tmp_path, small_crystals):
+    """Weights, log and checkpoint; a tuning needs patterns"""
+    quick = ("--minutes", 0.01, "--batch", 2, "--rounds", 1)
+    result = call("train", "cdi-nn", "--out", tmp_path / "mine", *quick)
+    assert result.exit_code == 0, result.output
+    weights = tmp_path / "mine" / "cdi-nn.safetensors"
+    assert f"{weights}: weights of cdi-nn" in result.stdout
+    assert load_network(weights)[1].training["batch"] == 2
+    assert {p.name for p in (tmp_path / "mine").iterdir()} == {
+        "cdi-nn.safetensors", "cdi-nn.json", "log.csv", "checkpoint.pt"
+    }  # fmt: skip
+    again = call("train", "cdi-nn", "--out", tmp_path / "mine", *quick)
+    assert again.exit_code == 1
+    assert "--resume" in again.stderr
+    assert call("train", "cdi-nn", "--out", tmp_path / "x", "--weights", weights).exit_code == 2
+
+
+def test_tuning_takes_patterns_only(call, scan_file, tmp_path, small_crystals):
+    result = call("train", "cdi-nn", "--out", tmp_path / "t", "--fine-tune", scan_file)
+    assert result.exit_code == 1
+    assert "holds a tomography scan; --fine-tune takes diffraction patterns" in result.stderr
+
+
 def test_refusals(call, tmp_path):
     assert call("train", "pfitre").exit_code == 2
     assert call("train", "transformer", "--out", tmp_path).exit_code == 2

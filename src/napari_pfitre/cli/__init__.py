@@ -20,7 +20,7 @@ cli = LazyGroup(
         "run": ("run", "Reconstruct a scan: run METHOD FILE -o OUT."),
         "convert": ("convert", "Scan to Data Exchange, volume to HDF5 or TIFF."),
         "simulate": ("simulate", "Write a simulated scan together with its truth."),
-        "train": ("train", "Train the network of PFITRE on simulated scans."),
+        "train": ("train", "Train the network of a method on simulated data."),
         "benchmark": ("benchmark", "Measure the speed of this machine, or the quality of the methods."),
         "doctor": ("doctor", "Versions, devices, display and memory, ready to paste into a report."),
         "demo": ("demo", "Simulate a chip, reconstruct it two ways, draw the comparison."),

@@ -26,7 +26,7 @@ from .slab_net import SlabNet
 __all__ = ["BUILT_IN", "Card", "built_in", "load_network", "save_network"]
 
 BUILT_IN = "pfitre"  #: the weights that the package brings
-ARCHITECTURES: dict[str, type[nn.Module]] = {"crystal-net": CrystalNet, "slab-net": SlabNet}
+ARCHITECTURES: dict[str, type[nn.Module]] = {"slab-net": SlabNet, "crystal-net": CrystalNet}
 MOST_BYTES = 2**31  #: of a file of weights; far above any network here
 
 
@@ -82,9 +82,10 @@ def load_network(name_or_path: str | Path = BUILT_IN) -> tuple[nn.Module, Card]:
     if not path.suffix:
         found = built_in(str(name_or_path))
         if found is None:
+            network = "cdi-nn" if str(name_or_path) == "cdi-nn" else BUILT_IN
             raise WeightsError(
                 f"no weights named {str(name_or_path)!r} come with this installation; train some with 'napari-pfitre "
-                "train pfitre --out FOLDER' and give weights=FOLDER/pfitre.safetensors"
+                f"train {network} --out FOLDER' and give weights=FOLDER/{network}.safetensors"
             )
         path = found
     if path.suffix != ".safetensors":

@@ -66,9 +66,8 @@ class HeldOutCrystals:
                 ]).cpu().numpy()
             )  # fmt: skip
         iou, phase, misfit, first_iou, first_phase, loss_ = np.concatenate(rows, axis=1)
-        return CdiResult(
-            *(float(v.mean()) for v in (iou, phase, phase[self.weak], misfit, first_iou, first_phase, loss_))
-        )
+        columns = (iou, phase, phase[self.weak], misfit, first_iou, first_phase, loss_)
+        return CdiResult(*(float(column.mean()) if column.size else float("nan") for column in columns))
 
 
 def errors(answer: torch.Tensor, psi: torch.Tensor, support: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

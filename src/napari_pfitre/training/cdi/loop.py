@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ AVERAGE = 0.998  #: of the weights, kept each step; less in the beginning
 WARM_UP = 200  #: steps until the full learning rate
 SHOW_EVERY = 1.0  #: seconds
 LOG_EVERY = 100  #: steps
+FAILURES = (
+    "strong strain: above about 3 rad peak to peak the phase is right in part of the crystal only",
+    "dislocations and faults are smoothed over",
+    "crystals that nearly have a centre of symmetry: parts of both twins may be mixed",
+    "oversampling below 1.6, or estimated more than a quarter wrong",
+)
 COLUMNS = ("step", "minutes", "loss", "rate", "shape_loss", "phase_loss", "modulus_loss", *CdiResult._fields)
 
 
@@ -56,13 +62,8 @@ def train_cdi(
         folder.mkdir(parents=True, exist_ok=True)
         if not resume and (folder / CHECKPOINT).exists():
             raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
-        training = CdiTraining(options, where)
-        if resume:
-            training.take_up(read_checkpoint(folder), folder)
-        yield Progress(0, _seconds(options), "held-out crystals")
-        held_out = HeldOutCrystals(where)
-        yield from training.run(held_out, folder)
-        return training.export(folder, held_out)
+        yield Progress(0, seconds_of(options), "held-out crystals")
+        return (yield from CdiTraining(options, where).work(folder, resume))
 
 
 @contextmanager
@@ -76,31 +77,43 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _seconds(options: CdiTrainOptions) -> int:
+def seconds_of(options: CdiTrainOptions) -> int:
+    """How long the training may take."""
     return max(1, round(60 * options.minutes))
 
 
 class CdiTraining:
     """Network, average, optimiser and how far they have come."""
 
-    def __init__(self, options: CdiTrainOptions, device: torch.device):
+    columns: Sequence[str] = COLUMNS
+    resume_hint = "give the same rounds, or another folder"
+
+    def __init__(self, options: CdiTrainOptions, device: torch.device, net: CrystalNet | None = None):
         torch.manual_seed(options.seed)
         self.options, self.device = options, device
-        self.net = CrystalNet(rounds=options.rounds).to(device)
+        self.net = (CrystalNet(rounds=options.rounds) if net is None else net).to(device)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-3)
         self.stream = CrystalStream(options)
         self.step = 0
         self.seconds = 0.0
-        self.losses: deque[tuple[float, float, float]] = deque(maxlen=LOG_EVERY)
+        self.losses: deque[tuple[float, ...]] = deque(maxlen=LOG_EVERY)
+        self.held_out: HeldOutCrystals | None = None
         self.result: CdiResult | None = None
+
+    def work(self, folder: Path, resume: bool) -> Generator[Progress, bool | None, Path]:
+        """From the first step, or the last that was saved, to the weights."""
+        if resume:
+            self.take_up(read_checkpoint(folder), folder)
+        yield from self.run(folder)
+        return self.export(folder)
 
     def take_up(self, state: dict[str, Any], folder: Path) -> None:
         """Go on from a checkpoint."""
         if state.get("config") != self.net.config:
             raise WeightsError(
                 f"the training in {folder} has a network of {state.get('config')}, the options ask for "
-                f"{self.net.config}; give the same rounds, or another folder"
+                f"{self.net.config}; {self.resume_hint}"
             )
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
@@ -114,21 +127,21 @@ class CdiTraining:
             "seconds": self.seconds, "options": as_dict(self.options),
         }  # fmt: skip
 
-    def run(self, held_out: HeldOutCrystals, folder: Path) -> Generator[Progress, bool | None, None]:
+    def run(self, folder: Path) -> Generator[Progress, bool | None, None]:
         """Steps until the time is over or someone asks to stop; a checkpoint at the end in any case."""
-        total = _seconds(self.options)
+        total = seconds_of(self.options)
         last = shown = saved = checked = time.monotonic()
         stop: bool | None = False
         while self.seconds < total and not stop:
-            self.learn(self.stream.batch(self.step))
+            self.learn()
             now = time.monotonic()
             self.seconds += now - last
             last = now
             if now - checked > 60 * self.options.check_every:
-                self.check(held_out, folder)
+                self.check(folder)
                 checked = time.monotonic()
             if self.step % LOG_EVERY == 0:
-                log_line(folder, COLUMNS, **self._figures())
+                log_line(folder, self.columns, **self.figures())
             if now - saved > 60 * self.options.save_every:
                 write_checkpoint(folder, self.state())
                 saved = time.monotonic()
@@ -137,19 +150,12 @@ class CdiTraining:
                 stop = yield Progress(min(total, int(self.seconds)), total, self.text(), self.loss)
         write_checkpoint(folder, self.state())
 
-    def learn(self, batch: Batch) -> None:
+    def learn(self) -> None:
         """One step."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
-        amplitude, known, psi, support = (part.to(self.device) for part in batch)
         self.net.train()
-        with half_precision(self.device):
-            answers = self.net(amplitude, known, self.rounds)
-        pairs = [crystal_loss(answer, psi, support) for answer in answers]
-        misfit = modulus_misfit(as_object(answers[-1]), amplitude, known)
-        loss = (
-            torch.stack([shape + phase for shape, phase in pairs]).sum(0).mean() + self.options.modulus * misfit.mean()
-        )
+        loss, *figures = self.loss_of(self.stream.batch(self.step))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -159,64 +165,80 @@ class CdiTraining:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
                 mean.lerp_(value, 1 - keep)
+        self.losses.append(tuple(float(figure.detach()) for figure in figures))
+
+    def loss_of(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """What is minimised; then shape, phase and modulus of the last round, for the log."""
+        amplitude, known, psi, support = (part.to(self.device) for part in batch)
+        with half_precision(self.device):
+            answers = self.net(amplitude, known, self.rounds)
+        pairs = [crystal_loss(answer, psi, support) for answer in answers]
+        misfit = modulus_misfit(as_object(answers[-1]), amplitude, known).mean()
+        loss = torch.stack([shape + phase for shape, phase in pairs]).sum(0).mean() + self.options.modulus * misfit
         shape, phase = pairs[-1]
-        self.losses.append((float(shape.detach().mean()), float(phase.detach().mean()), float(misfit.detach().mean())))
+        return loss, shape.mean(), phase.mean(), misfit
 
     @property
     def rate(self) -> float:
         """The learning rate: up over the first steps, then down a cosine over the time given."""
-        share = min(1.0, self.seconds / _seconds(self.options))
+        share = min(1.0, self.seconds / seconds_of(self.options))
         return self.options.rate * min(1, (self.step + 1) / WARM_UP) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * share))
 
     @property
     def rounds(self) -> int:
         """Of mending: none in the beginning, all in the end. What mends learns from guesses, not they from it."""
-        share = self.seconds / _seconds(self.options)
+        share = self.seconds / seconds_of(self.options)
         return 0 if share < 0.4 else (self.options.rounds + 1) // 2 if share < 0.7 else self.options.rounds
 
     @property
     def loss(self) -> float:
         """Of shape and phase after the last round, over the last steps."""
-        return sum(shape + phase for shape, phase, _ in self.losses) / max(len(self.losses), 1)
+        return sum(values[0] + values[1] for values in self.losses) / max(len(self.losses), 1)
 
     def text(self) -> str:
         quality = "" if self.result is None else f", IoU {self.result.iou:.3f}, phase {self.result.phase:.2f} rad"
         return f"step {self.step}{quality}"
 
-    def check(self, held_out: HeldOutCrystals, folder: Path) -> None:
-        self.result = held_out(self.average)
-        log_line(folder, COLUMNS, **self._figures(), **{k: v for k, v in self.result._asdict().items() if k != "loss"})
+    def check(self, folder: Path) -> None:
+        self.held_out = self.held_out or HeldOutCrystals(self.device)
+        self.result = self.held_out(self.average)
+        found = {name: value for name, value in self.result._asdict().items() if name != "loss"}
+        log_line(folder, self.columns, **self.figures(), **found)
 
-    def _figures(self) -> dict[str, float]:
-        count = max(len(self.losses), 1)
-        shape, phase, modulus = (
-            (sum(kind) / count for kind in zip(*self.losses, strict=True)) if self.losses else (0.0,) * 3
-        )
+    def figures(self) -> dict[str, float]:
+        """For the log."""
+        kinds = zip(*self.losses, strict=True) if self.losses else ((0.0,),) * 3
+        shape, phase, modulus = (sum(kind) / len(kind) for kind in kinds)
         return {
             "step": self.step, "minutes": self.seconds / 60, "loss": shape + phase, "rate": self.rate,
             "shape_loss": shape, "phase_loss": phase, "modulus_loss": modulus,
         }  # fmt: skip
 
-    def export(self, folder: Path, held_out: HeldOutCrystals) -> Path:
+    def export(self, folder: Path) -> Path:
         """The averaged network with its card."""
-        self.check(held_out, folder)
+        self.check(folder)
         assert self.result is not None
+        assert self.held_out is not None
+        crystals = f"{len(self.held_out.weak)} held-out crystals, 1e6 photons"
         card = Card(
             "cdi-nn", "crystal-net", self.average.config,
             training={
-                "data": "napari_pfitre.twin.crystals.Crystals in the network's frame", "steps": self.step,
-                "crystals": self.stream.index, "hours": round(self.seconds / 3600, 3), "device": _name(self.device),
-                **as_dict(self.options),
+                "data": "napari_pfitre.twin.crystals.Crystals in the network's frame",
+                "crystals": self.stream.index, **self.history(),
             },
-            metrics={
-                f"{len(held_out.weak)} held-out crystals, 1e6 photons": {
-                    name: round(value, 4) for name, value in self.result._asdict().items()
-                }
-            },
+            metrics={crystals: {name: round(value, 4) for name, value in self.result._asdict().items()}},
+            failures=FAILURES,
         )  # fmt: skip
         path = folder / WEIGHTS
         save_network(self.average, path, card)
         return path
+
+    def history(self) -> dict[str, Any]:
+        """How the weights came to be."""
+        return {
+            "steps": self.step, "hours": round(self.seconds / 3600, 3), "device": _name(self.device),
+            **as_dict(self.options),
+        }  # fmt: skip
 
 
 def _name(device: torch.device) -> str:
