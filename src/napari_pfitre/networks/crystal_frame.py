@@ -102,10 +102,10 @@ def filled(intensity: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return out
 
 
-def oversampling_of(shape: torch.Tensor, frame: Frame, level: float = 0.5) -> tuple[float, float, float]:
+def oversampling_of(shape: torch.Tensor, frame: Frame, level: float = 0.3) -> tuple[float, float, float]:
     """Of the pattern, from the size of the shape that was found (24, 24, 24), 0 to 1; to a part of a voxel.
 
-    Where nothing is found, what the frame was made with.
+    The level is low, for corners are thinner than a voxel. Where nothing is found, what the frame was made with.
     """
     found = []
     for axis, m in enumerate(frame.window):
