@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import get_args, get_type_hints
 
@@ -57,6 +58,11 @@ def test_scans_do_not_know_how_they_were_displaced():
     made = simulate(case.options)
     assert made.scan.shifts is None
     assert np.std(made.scan.metadata["simulation"]["shifts"]) == pytest.approx(1, abs=0.2)
+
+
+def test_displaced_scans_can_be_left_out():
+    assert [case.jitter for case in SMALL.cases] == [0.0, 1.0]
+    assert [case.jitter for case in dataclasses.replace(SMALL, displaced=False).cases] == [0.0]
 
 
 def test_a_class_that_there_is_not():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_pfitre import read_scan, read_volume
+from napari_pfitre.cli.bar import Interrupt
 
 
 def test_info_of_a_scan(call, scan_file):
@@ -90,6 +91,14 @@ def test_convert_refuses(call, scan_file, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert not (tmp_path / "out.h5").exists()
+
+
+def test_simulate_stopped_writes_nothing(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(Interrupt, "__call__", lambda self: True)
+    result = call("simulate", tmp_path / "s.h5", "--size", 24, "--slices", 2, "--angles", 20)
+    assert result.exit_code == 130
+    assert "Stopped; nothing was written." in result.stderr
+    assert not (tmp_path / "s.h5").exists()
 
 
 def test_simulate_writes_what_it_says(call, tmp_path):

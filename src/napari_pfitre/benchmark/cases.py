@@ -76,7 +76,7 @@ class Case:
         return f"{self.kind} {self.index + 1}, {self.geometry}" + (", jitter" if self.jitter else "")
 
 
-def cases(size: int, slices: int, seeds: int, only: tuple[str, ...] = ()) -> Iterator[Case]:
+def cases(size: int, slices: int, seeds: int, only: tuple[str, ...] = (), displaced: bool = True) -> Iterator[Case]:
     """All of them, aligned circuits first: `seeds` objects of a class, and of each of the circuits' three cuts.
 
     Raises
@@ -87,7 +87,7 @@ def cases(size: int, slices: int, seeds: int, only: tuple[str, ...] = ()) -> Ite
     if unknown := sorted(set(only) - set(CLASSES)):
         raise OptionError(f"there is no class {', '.join(unknown)}; choose among {', '.join(CLASSES)}")
     kinds = only or tuple(CLASSES)
-    for jitter in (0.0, JITTER):
+    for jitter in (0.0, JITTER) if displaced else (0.0,):
         for kind in sorted(kinds, key=list(CLASSES).index):
             for index in range(seeds * len(CLASSES[kind])):
                 yield from (Case(kind, geometry, jitter, index, size, slices) for geometry in GEOMETRIES)

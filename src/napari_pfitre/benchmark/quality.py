@@ -53,13 +53,17 @@ class QualityOptions:
     ] = 2
     only: Annotated[str, {"tooltip": f"Classes, separated by commas, out of {', '.join(CLASSES)}; all when empty"}] = ""
 
+    displaced: Annotated[
+        bool, {"tooltip": "Every scan a second time, with each projection displaced by a pixel (rms)"}
+    ] = True
+
     def __post_init__(self):
         check(self)
 
     @property
     def cases(self) -> list[Case]:
         kinds = tuple(kind.strip() for kind in self.only.split(",") if kind.strip())
-        return list(cases(self.size, self.slices, self.seeds, kinds))
+        return list(cases(self.size, self.slices, self.seeds, kinds, self.displaced))
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,8 @@ command.add_command(
         sections=sections,
         help="FBP, FISTA-TV with the best weight there is, one pass of the network and PFITRE on simulated scans that "
         "no training saw, against their truth.\n\nEach result is kept as soon as it is there: Ctrl-C stops, and the "
-        "same command goes on. A scan of 256² × 16 takes about a minute of one core, half of it for FISTA-TV, which no "
-        "weights change.",
+        "same command goes on. A scan of 256² × 16 takes three quarters of a minute of one core, half of it for "
+        "FISTA-TV, which no weights change.",
         short_help="Reconstructions against the truth.",
         params=[
             click.Option(["--keep"], metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False),
