@@ -152,7 +152,8 @@ class TomoScan:
     def sinograms(self, rows: slice) -> np.ndarray:
         """Some rows as sinograms, (row, angle, column), float32 and contiguous."""
         block = np.asarray(self.projections[:, rows, :])
-        return np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, as dead pixels are
+            return np.ascontiguousarray(block.transpose(1, 0, 2), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -5,27 +5,10 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-from beamline_files import COUNTS, DEGREES
+from beamline_files import COUNTS, DEGREES, INTEGRALS, write_cil, write_fxi
 
 from napari_pfitre.errors import FormatError, QuestionError, ScanError
 from napari_pfitre.io import inspect_file, read_scan
-
-INTEGRALS = COUNTS.astype(np.float32) / 1000 - 1.5
-
-
-RADIANS = np.deg2rad(DEGREES)
-
-
-def write_cil(path, data, dims, angles=RADIANS, unit="radian", new=True, **attributes):
-    with h5py.File(path, "w") as file:
-        file.attrs["creator"] = np.bytes_("NEXUSDataWriter.py")
-        stored = file.create_dataset("entry1/tomo_entry/data/data", data=data)
-        stored.attrs.update({f"dim{axis}": name for axis, name in enumerate(dims)} | attributes)
-        name = "config/angles" if new else "data/rotation_angle"
-        stored = file.create_dataset(f"entry1/tomo_entry/{name}", data=angles)
-        if unit:
-            stored.attrs["angle_unit"] = unit
-    return path
 
 
 @pytest.mark.parametrize(
@@ -90,16 +73,6 @@ def test_cil_single_row_of_many_channels(tmp_path):
     scan = read_scan(path)
     np.testing.assert_array_equal(scan.projections[:], INTEGRALS)
     assert any("shown as its rows" in notice for notice in scan.notices)
-
-
-def write_fxi(path, angle=DEGREES, **more):
-    flats = np.full((3, 4, 6), 5000, np.uint16)
-    datasets = {"img_tomo": COUNTS, "img_bkg": flats, "img_dark": flats // 50, "angle": angle, "X_eng": 8.333} | more
-    with h5py.File(path, "w") as file:
-        for name, value in datasets.items():
-            if value is not None:
-                file[name] = value
-    return path
 
 
 def test_fxi_averages_stand_in_for_frames(tmp_path):

@@ -54,7 +54,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     numbers = np.array([number for number, _, _ in stacks[""]])
     planned, extent = (_metadata(group, name) for name in ("nangles", "arange"))
     angles = None
-    if planned and extent and numbers.max() < planned:
+    if planned and extent and numbers.max() < planned < 1e6:
         all_angles = np.linspace(0, extent, int(planned))
         angles = Angles(all_angles[numbers], "deg", f"nangles and arange in {path.name}")
         notices.append(

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import FormatError, QuestionError, ScanError
 from .hdf5 import opened, require
 from .sniff import identify
-from .values import attribute
+from .values import attribute, row
 
 __all__ = ["Angles", "angle_unit", "check_angles", "parse_angles", "span_text", "to_radians"]
 
@@ -76,13 +76,12 @@ def parse_angles(hint: str, source: Path) -> Angles:
     if dataset:
         with opened(path) as file:
             stored = require(file, dataset)
-            if stored.ndim != 1 or stored.dtype.kind not in "biuf":
+            values = row(stored)
+            if stored.ndim != 1 or values is None:
                 raise ScanError(
                     f"{dataset} in {path.name} has shape {stored.shape}; angles should be one row of numbers"
                 )
-            return Angles(
-                stored[:].astype(float), angle_unit(attribute(stored, "units", "unit")), f"{path.name}::{dataset}"
-            )
+            return Angles(values, angle_unit(attribute(stored, "units", "unit")), f"{path.name}::{dataset}")
     return read_table(path)
 
 

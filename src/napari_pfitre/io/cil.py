@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from ..errors import FormatError
 from .angles import Angles, angle_unit
@@ -13,7 +12,7 @@ from .hdf5 import find, require
 from .hints import AXES, Axes, ReadHints
 from .parts import Parts
 from .stacks import open_stack
-from .values import attribute, length, number
+from .values import attribute, attribute_value, length, number, row
 
 __all__ = ["detect", "read"]
 
@@ -36,8 +35,8 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
         )
     names = [_AXES.get(attribute(stored, f"dim{axis}"), "") for axis in range(stored.ndim)]
     extra = names.index("channel") if "channel" in names else None
-    scale = number(stored.attrs["scale"])[0] if "scale" in stored.attrs else 1.0
-    offset = number(stored.attrs["offset"])[0] if "offset" in stored.attrs else 0.0
+    scale = number(attribute_value(stored, "scale"))[0]
+    offset = number(attribute_value(stored, "offset"))[0]
     if extra is not None and len(names) == 3:
         # (channel, angle, horizontal): one detector row at many energies, read as one stack of sinograms
         notices.append("the channels of this single-row scan are shown as its rows")
@@ -55,11 +54,10 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     geometry = attribute(stored, "geom_type", "geometry").lower()
     if "cone" in geometry:
         distances = [
-            number(stored.attrs[name])[0]
-            for name in ("dist_source_center", "dist_center_detector")
-            if name in stored.attrs
+            number(attribute_value(stored, name))[0] for name in ("dist_source_center", "dist_center_detector")
         ]
-        away = f" (source {distances[0]:g} and detector {distances[1]:g} from the axis)" if len(distances) == 2 else ""
+        known = all(distance is not None for distance in distances)
+        away = f" (source {distances[0]:g} and detector {distances[1]:g} from the axis)" if known else ""
         notices.append(
             f"this is a cone-beam scan{away}; the methods here assume parallel beams, so only the middle row is "
             "nearly right"
@@ -72,15 +70,17 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
 def _angles(file: h5py.File, path: Path) -> Angles | None:
     for name in ("config/angles", "data/rotation_angle"):
         stored = find(file, f"{_ENTRY}/{name}")
-        if isinstance(stored, h5py.Dataset) and stored.size:
+        values = row(stored)
+        if isinstance(stored, h5py.Dataset) and values is not None and values.size:
             unit = angle_unit(attribute(stored, "angle_unit", "units", "unit"))
-            return Angles(np.ravel(stored[()]).astype(float), unit, f"{stored.name} in {path.name}")
+            return Angles(values, unit, f"{stored.name} in {path.name}")
     return None
 
 
 def _pixel_size(stored: h5py.Dataset, notices: list[str]) -> tuple[float, float] | None:
     """CIL keeps lengths in whatever unit its user thought in; only a stated one counts."""
-    sizes = [number(stored.attrs[f"pixel_size_{axis}"])[0] for axis in "vh" if f"pixel_size_{axis}" in stored.attrs]
+    found = [number(attribute_value(stored, f"pixel_size_{axis}"))[0] for axis in "vh"]
+    sizes = [size for size in found if size is not None]
     unit = attribute(stored, "pixel_size_unit", "units", "unit")
     if not sizes:
         return None

@@ -21,7 +21,7 @@ from .hdf5 import find
 from .hints import AXES, Axes, ReadHints
 from .parts import Parts
 from .stacks import open_stack
-from .values import attribute, energy_kev, length, number, text
+from .values import attribute, attribute_value, energy_kev, length, number, row, text
 
 __all__ = ["detect", "read"]
 
@@ -83,9 +83,10 @@ def _axes(axes: str) -> Axes | None:
 def _angles(file: h5py.File, path: Path, notices: list[str]) -> Angles | None:
     for name, implied in (("exchange/theta", None), ("omegas", "rad")):
         theta = find(file, name)
-        if isinstance(theta, h5py.Dataset) and theta.shape is not None and theta.size > 1 and theta.dtype.kind in "iuf":
+        values = row(theta)
+        if isinstance(theta, h5py.Dataset) and values is not None and values.size > 1:
             unit = angle_unit(attribute(theta, "units", "unit")) or implied
-            return Angles(np.ravel(theta[:]).astype(float), unit, f"{theta.name} in {path.name}")
+            return Angles(values, unit, f"{theta.name} in {path.name}")
     data = find(file, "exchange/data")
     start, step, planned, extent = (
         number(find(file, f"{_ROTATION}/{name}"))[0]
@@ -210,7 +211,7 @@ def _geometry(file: h5py.File, parts: Parts) -> None:
         parts.energy_kev, sentence = energy_kev(energy)
         said += [sentence] if sentence else []
     shifts = [find(file, f"exchange/data_shift_{axis}") for axis in "yx"]
-    columns = [np.ravel(s[()]).astype(float) if isinstance(s, h5py.Dataset) else None for s in shifts]
+    columns = [row(stored) for stored in shifts]
     known = next((c.size for c in columns if c is not None), 0)
     if known and all(c is None or c.size == known for c in columns):
         pair = np.stack([np.zeros(known) if c is None else c for c in columns], axis=1)
@@ -225,18 +226,24 @@ def _own(file: h5py.File, parts: Parts) -> None:
     if not isinstance(group, h5py.Group) or parts.dataset != "/exchange/data":
         return
     for name in ("centre", "energy_kev"):
-        if name in group.attrs:
-            setattr(parts, name, float(group.attrs[name]))
-    if "pixel_size" in group.attrs:
-        row, column = (float(size) for size in group.attrs["pixel_size"])
-        parts.pixel_size = (row, column)
+        if (value := number(attribute_value(group, name))[0]) is not None:
+            setattr(parts, name, value)
+    sizes = attribute_value(group, "pixel_size")
+    if isinstance(sizes, np.ndarray) and sizes.shape == (2,) and sizes.dtype.kind == "f" and (sizes > 0).all():
+        parts.pixel_size = (float(sizes[0]), float(sizes[1]))
     said = attribute(group, "quantity")
     parts.quantity = next((quantity for quantity in get_args(Quantity) if quantity == said), None)
     parts.name = attribute(group, "name") or parts.name
-    if isinstance(positions := find(group, "flat_positions"), h5py.Dataset) and parts.flats is not None:
-        parts.flat_positions = positions[:].astype(int)
-    parts.metadata = json.loads(text(find(group, "metadata")) or "{}")
-    parts.history = tuple(
-        Step(step["name"], step["parameters"]) for step in json.loads(text(find(group, "history")) or "[]")
-    )
-    parts.notices[:0] = json.loads(text(find(group, "notices")) or "[]")
+    positions = row(find(group, "flat_positions"))
+    if positions is not None and parts.flats is not None and positions.size == len(parts.flats):
+        parts.flat_positions = np.nan_to_num(positions, nan=0, posinf=0, neginf=0).astype(int)
+    try:
+        metadata, history, notices = (
+            json.loads(text(find(group, name)) or empty)
+            for name, empty in (("metadata", "{}"), ("history", "[]"), ("notices", "[]"))
+        )
+        parts.history = tuple(Step(str(step["name"]), dict(step["parameters"])) for step in history)
+        parts.metadata = dict(metadata)
+        parts.notices[:0] = [str(notice) for notice in notices]
+    except (ValueError, TypeError, KeyError):
+        parts.notices.append(f"what /{OWN} says of the scan's history is damaged and was ignored")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ from .stacks import Hdf5Frames
 from .tiff_frames import TiffFrames
 
 __all__ = ["Image", "calibration_frames", "frame_or_stack", "images"]
+
+
+#: Looking at more members than this takes seconds; what matters comes earlier.
+_MOST_VISITED = 20_000
 
 
 class Image(NamedTuple):
@@ -50,12 +55,14 @@ def images(file: h5py.File, most: int = 500) -> list[Image]:
     found: list[Image] = []
     seen: set = set()
     queue: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
-    while queue and len(found) < most and len(seen) < 5000:
+    visited = 0
+    while queue and len(found) < most and visited < _MOST_VISITED:
         path, group, depth = queue.pop(0)
         if _identity(group) in seen:
             continue
         seen.add(_identity(group))
-        for name, thing in children(group):
+        for name, thing in islice(children(group), _MOST_VISITED - visited):
+            visited += 1
             if isinstance(thing, h5py.Group):
                 if depth < 8:
                     queue.append((f"{path}/{name}", thing, depth + 1))

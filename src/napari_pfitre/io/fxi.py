@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from ..errors import FormatError
 from .angles import Angles
@@ -14,7 +13,7 @@ from .hdf5 import find
 from .hints import ReadHints
 from .parts import Parts
 from .stacks import open_stack
-from .values import energy_kev, length, number, text
+from .values import energy_kev, length, number, row, text
 
 __all__ = ["detect", "read"]
 
@@ -31,8 +30,9 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     frames, present = open_stack(file, dataset, hints, notices)
     angle = find(file, "angle")
     angles = None
-    if isinstance(angle, h5py.Dataset) and angle.shape is not None and angle.size > 1:
-        angles = Angles(np.ravel(angle[()]).astype(float), None, f"/angle in {path.name}")
+    values = row(angle)
+    if values is not None and values.size > 1:
+        angles = Angles(values, None, f"/angle in {path.name}")
     parts = Parts(
         NAME, path, dataset, frames, ("angle", "row", "column"), angles, "deg", present=present, notices=notices
     )

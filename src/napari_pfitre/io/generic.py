@@ -81,8 +81,13 @@ def _question(file: h5py.File, path: Path) -> FormatError | QuestionError:
 def _lost_links(file: h5py.File) -> list[str]:
     """External links that lead nowhere, those called data first."""
     lost: list[str] = []
+    seen: set[int] = set()
 
     def search(group: h5py.Group, depth: int) -> None:
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            return
+        seen.add(address)
         for name in names(group):
             if len(lost) >= 20:
                 return

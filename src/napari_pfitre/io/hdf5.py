@@ -1,21 +1,23 @@
 """HDF5 as beamlines leave it behind: locked, cut off, half written, compressed by plugins, linked to files elsewhere.
 
-Whatever HDF5 says about that, a person gets one sentence. `opened` opens a file, `find` and `require` follow links,
-`trouble` tells why a dataset must not be read although HDF5 would (and would give zeros).
+Whatever HDF5 says about that, a person gets one sentence. `opened` opens a file; links.py follows links, presence.py
+tells why a dataset must not be read although HDF5 would (and would give zeros).
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import h5py
 import hdf5plugin  # noqa: F401  registers its filters: bitshuffle, blosc, lz4, zfp, zstd and others become readable
 
 from ..errors import FormatError
+from .guard import vouch
+from .links import beside, find, require, wanted
 from .sniff import identify
 
 __all__ = ["beside", "children", "compression", "find", "missing_filters", "names", "opened", "require", "wanted"]
@@ -39,9 +41,18 @@ _FILTERS = {
 _NO_COMPRESSION = {2: "shuffle", 3: "fletcher32", 5: "nbit", 6: "scaleoffset"}
 
 
+#: Nobody looks at more members of one group: the list of a million of them takes a second, and is no scan.
+_MOST_MEMBERS = 200_000
+
+
 @contextmanager
-def opened(path: Path, notices: list[str] | None = None) -> Iterator[h5py.File]:
+def opened(path: Path, notices: list[str] | None = None, *, again: bool = False) -> Iterator[h5py.File]:
     """The file for reading, whoever else has it open; what had to be done to open it is added to `notices`.
+
+    Parameters
+    ----------
+    again
+        It was opened before, so HDF5 is known to come to terms with it (see guard.py).
 
     Raises
     ------
@@ -49,6 +60,8 @@ def opened(path: Path, notices: list[str] | None = None) -> Iterator[h5py.File]:
         When it cannot be opened; the sentence says why and what to do.
     """
     path = Path(path)
+    if not again:
+        vouch(path)
     file, notice = _open(path)
     if notice and notices is not None:
         notices.append(notice)
@@ -113,83 +126,6 @@ def _last_reason(said: str) -> str:
     return inner[-1] if inner else said
 
 
-def find(group: h5py.Group, name: str | None) -> h5py.Dataset | h5py.Group | None:
-    """What `name` leads to, or None: not there, dangling, in a loop, or damaged."""
-    if not name:
-        return None
-    try:
-        thing = group.get(name)
-    except (KeyError, OSError, RuntimeError, ValueError):
-        return None
-    return thing if isinstance(thing, h5py.Dataset | h5py.Group) else None  # a named type is neither
-
-
-def require(group: h5py.Group, name: str) -> h5py.Dataset:
-    """The dataset called `name`.
-
-    Raises
-    ------
-    FormatError
-        When there is none; for a dangling link the sentence names the file and dataset it wants.
-    """
-    thing = find(group, name)
-    if isinstance(thing, h5py.Dataset):
-        return thing
-    here = Path(group.file.filename)
-    if isinstance(thing, h5py.Group):
-        raise FormatError(
-            f"{name} in {here.name} is a group, not a dataset; it holds {', '.join(list(thing)[:8]) or 'nothing'}"
-        )
-    if missing := wanted(group, name):
-        raise FormatError(missing)
-    raise FormatError(f"{here.name} has no dataset {name}; see `napari-pfitre info {here.name}` for what it has")
-
-
-def wanted(group: h5py.Group, name: str, depth: int = 0) -> str:
-    """Where a dangling link points to, as a sentence; empty when `name` leads along no link."""
-    here = Path(group.file.filename)
-    node: h5py.Group = group["/"] if name.startswith("/") else group
-    parts = [part for part in name.split("/") if part]
-    for at, part in enumerate(parts):
-        link = _link(node, part)
-        if isinstance(link, h5py.ExternalLink):
-            inner = find(node, part)
-            if inner is None:
-                full = f"{node.name.rstrip('/')}/{part}"
-                exists = beside(here, link.filename)
-                what = f"which has no such dataset in {exists.name}" if exists else "which is not there"
-                return (
-                    f"{full} in {here.name} is a link to dataset {link.path} of the file {link.filename}, {what}; "
-                    f"put {Path(link.filename).name} beside {here.name} or pass dataset="
-                )
-        elif isinstance(link, h5py.SoftLink) and find(node, part) is None:
-            if depth > 8:
-                return f"{name} in {here.name} is a link that leads in a circle; pass dataset="
-            target = "/".join([link.path, *parts[at + 1 :]])
-            further = wanted(node, target, depth + 1)
-            return further or f"{name} in {here.name} is a link to {link.path}, which is not there; pass dataset="
-        following = find(node, part)
-        if not isinstance(following, h5py.Group):
-            return ""
-        node = following
-    return ""
-
-
-def _link(group: h5py.Group, name: str):
-    try:
-        return group.get(name, getlink=True)
-    except (KeyError, OSError, RuntimeError, ValueError):
-        return None
-
-
-def beside(master: Path, name: str) -> Path | None:
-    """The file that HDF5 would find for `name` mentioned in `master`: as given, relative to it, or just beside it."""
-    for candidate in (master.parent / name, master.parent / os.path.basename(name.replace("\\", "/"))):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
 def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | h5py.Group | None]]:
     """Names and what they lead to; None for a link that leads nowhere. Loops and damage harm one name only."""
     for name in names(group):
@@ -199,7 +135,7 @@ def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | h5py.Group
 def names(group: h5py.Group) -> list[str]:
     """The members of a group that have a readable name; none when the group is damaged."""
     try:
-        return [name for name in group if isinstance(name, str)]
+        return [name for name in islice(group, _MOST_MEMBERS) if isinstance(name, str)]
     except (RuntimeError, OSError, ValueError):
         return []
 

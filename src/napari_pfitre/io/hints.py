@@ -82,6 +82,22 @@ class ReadHints:
     exclude: Annotated[
         str | None, {"label": "exclude", "tooltip": "frames of the stored stack to leave out, such as 3,17,40:45"}
     ] = None
+    element: Annotated[
+        str | None,
+        {"label": "element", "tooltip": "which fluorescence line of a stack of maps, such as Cu_K"},
+    ] = None
+    links: Annotated[
+        Literal["beside", "anywhere"] | None,
+        {
+            "label": "links",
+            "tooltip": "how far links to other files are followed: beside (this folder and below, as usual) or "
+            "anywhere",
+        },
+    ] = None
+    beam: Annotated[
+        Literal["parallel", "cone"] | None,
+        {"label": "beam", "tooltip": "shape of the beam, whatever the file says; the methods here need a parallel one"},
+    ] = None
     centre: Annotated[float | None, {"label": "centre", "unit": "column", "tooltip": "column of the rotation axis"}] = (
         None
     )

@@ -11,15 +11,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..errors import ScanError
+from ..errors import FormatError, ScanError
 from .angles import Angles, angle_unit
 from .extras import frame_or_stack
-from .hdf5 import find
+from .hdf5 import beside, find, opened
 from .hints import ReadHints
+from .links import policy
 from .nxtomo_find import Place, choose, groups, says_nxtomo
 from .parts import Parts
 from .stacks import open_stack
-from .values import attribute, energy_kev, length, number, text
+from .values import attribute, energy_kev, length, number, row, text
 
 __all__ = ["detect", "read"]
 
@@ -59,11 +60,12 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
 
 
 def _angles(place: Place) -> Angles | None:
-    if place.angles is None:
+    values = row(place.angles)
+    if place.angles is None or values is None:
         return None
     unit = angle_unit(attribute(place.angles, "units", "unit"))
     return Angles(
-        np.ravel(place.angles[()]).astype(float),
+        values,
         unit,
         f"{place.angles.name} in {Path(place.angles.file.filename).name}",
     )
@@ -73,10 +75,14 @@ def _keys(place: Place, count: int, notices: list[str]) -> np.ndarray | None:
     """Frame types; alignment frames (control −1) and invalid ones get a type that nobody uses."""
     if place.key is None:
         return None
-    keys = np.round(np.nan_to_num(np.ravel(place.key[()]).astype(float), nan=INVALID)).astype(int)
+    stored = row(place.key)
+    if stored is None:
+        raise ScanError(f"the image key of {place.label} holds {place.key.dtype}, not numbers; pass dataset=")
+    keys = np.round(np.clip(np.nan_to_num(stored, nan=INVALID), -INVALID, INVALID)).astype(int)
     invalid = (keys < 0) | (keys > 2)
     if place.control is not None and place.control.size == keys.size:
-        back = np.ravel(place.control[()]).astype(int) < 0
+        control = row(place.control)
+        back = np.zeros(keys.size, bool) if control is None else control < 0
         if back.any():
             notices.append(f"{back.sum()} alignment frames, taken after the scan (image_key_control −1), were left out")
         keys[back] = INVALID
@@ -159,12 +165,14 @@ def _dxfile2nx(file: h5py.File, place: Place, parts: Parts) -> None:
     }
     if len(sources) != 1:
         return
-    source = parts.path.parent / sources.pop()
+    source = beside(parts.path, sources.pop())
+    if source is None or not policy().allows(parts.path, source, parts.dataset):
+        return
     try:
-        with h5py.File(source, "r", locking=False) as other:
+        with opened(source) as other:
             theta = find(other, "exchange/theta")
-            original = theta[:] if isinstance(theta, h5py.Dataset) and theta.ndim == 1 else None
-    except OSError:
+            original = row(theta)
+    except FormatError:
         return
     values = None if parts.angles is None else parts.angles.values
     made = values[parts.keys == 0] if values is not None and values.size == parts.keys.size else None

@@ -160,9 +160,7 @@ def _of_detector(group: h5py.Group) -> Place:
 
 def _angle_near(group: h5py.Group, count: int | None) -> h5py.Dataset | None:
     """An angle for each frame: what NXdata's `axes` names, else a row of numbers called so here or in a positioner."""
-    axes = group.attrs.get("axes") if "axes" in group.attrs else None
-    named = [text(axes)] if axes is not None else []
-    for name in named:
+    if name := attribute(group, "axes"):
         thing = find(group, name)
         if isinstance(thing, h5py.Dataset) and thing.ndim == 1 and thing.size == count:
             return thing

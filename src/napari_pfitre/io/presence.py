@@ -5,18 +5,26 @@ HDF5 fills what was never written, and what a virtual dataset's absent sources s
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ..errors import FormatError
-from .hdf5 import beside, find, missing_filters, wanted
+from ..frames import size_text
+from .guard import vouch
+from .hdf5 import missing_filters
+from .links import beside, find, policy, wanted
 
 __all__ = ["check", "present"]
 
 #: Listing the chunks of a file of tiny tiles would take longer than opening may; such files are believed.
 MOST_CHUNKS = 2_000_000
+#: A chunk is unpacked as a whole, so one of many GB fills the memory at the first look.
+MOST_IN_A_CHUNK = 1_000_000_000
+#: No detector takes so many frames, and no list of what is there should be made for them.
+MOST_FRAMES = 20_000_000
 
 
 def check(dataset: h5py.Dataset) -> None:
@@ -38,12 +46,27 @@ def check(dataset: h5py.Dataset) -> None:
             f"{dataset.name} in {Path(dataset.file.filename).name} is empty (shape {dataset.shape}); no frame was "
             "written"
         )
+    here = Path(dataset.file.filename)
+    if max(dataset.shape) > MOST_FRAMES:
+        raise FormatError(
+            f"{dataset.name} in {here.name} claims the shape {dataset.shape}, which no detector has; "
+            "the file is damaged"
+        )
+    packed = math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize
+    if packed > MOST_IN_A_CHUNK:
+        raise FormatError(
+            f"{dataset.name} in {here.name} is stored in pieces of {size_text(packed)} each, which have to be unpacked "
+            "as a whole; store it in smaller ones first (h5repack -l CHUNK=…)"
+        )
     for name, _offset, _size in dataset.external or ():
         raw = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-        if beside(Path(dataset.file.filename), raw) is None:
+        kept = beside(here, raw)
+        if kept is None:
             raise FormatError(
                 f"{dataset.name} keeps its values in the file {raw}, which is not there; put it beside the file"
             )
+        if not policy().allows(here, kept, dataset.name):
+            raise FormatError(f"{dataset.name} keeps its values in {raw}, in another folder; pass links='anywhere'")
 
 
 def _is_complex(dtype: np.dtype) -> bool:
@@ -64,7 +87,7 @@ def present(dataset: h5py.Dataset, axis: int) -> tuple[np.ndarray, str]:
             return np.zeros(n, dtype=bool), ""
         return everything, ""
     grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)]
-    expected = int(np.prod(grid, dtype=np.int64))
+    expected = math.prod(grid)
     count = dataset.id.get_num_chunks()
     if count >= expected or count > MOST_CHUNKS:
         return everything, ""
@@ -110,10 +133,16 @@ def source_trouble(file: h5py.File, name: str, dataset: str, depth: int = 0) -> 
     there = beside(Path(file.filename), name)
     if there is None:
         return f"{name} is not there; put it beside {Path(file.filename).name}"
+    if not policy().allows(Path(file.filename), there, "a virtual dataset"):
+        return f"{name} is in another folder; pass links='anywhere' to follow it"
+    try:
+        vouch(there)
+    except FormatError as error:
+        return str(error)
     try:
         with h5py.File(there, "r", locking=False) as other:
             return _target_trouble(other, dataset, depth)
-    except OSError:
+    except (OSError, RuntimeError, ValueError):
         return f"{there.name} cannot be opened; copy it again"
 
 

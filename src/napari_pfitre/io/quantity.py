@@ -10,18 +10,20 @@ from ..scans import Quantity
 
 __all__ = ["guess_quantity", "look"]
 
+_MOST_COLUMNS = 60_000  # of no detector, but of damaged files
 _CHOICES = ("transmission", "line integrals", "emission", "counts")
 
 
 def look(frames: LazyFrames | np.ndarray) -> np.ndarray:
     """Some rows of the first, middle and last frame: enough to judge by, and little to read."""
-    n, rows, _ = frames.shape
+    n, rows, columns = frames.shape
+    columns = min(columns, _MOST_COLUMNS)
     chunks = getattr(frames, "chunks", None)
     group = chunks[1] if chunks else 64
     count = min(rows, max(1, min(64, group)))
     start = (rows - count) // 2
     picks = sorted({0, n // 2, n - 1})
-    parts = [np.asarray(frames[i, start : start + count, :], dtype=np.float64) for i in picks]
+    parts = [np.asarray(frames[i, start : start + count, :columns], dtype=np.float64) for i in picks]
     values = np.concatenate([part.ravel() for part in parts])
     return values[np.isfinite(values)]
 

@@ -8,18 +8,22 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from ..errors import FormatError
+from ..errors import FormatError, PfitreError, QuestionError
 from ..scans import CdiScan, TomoScan
 from . import als832, cil, exchange, fxi, generic, nxtomo, tiff
 from .extras import calibration_frames
 from .foreign import FOREIGN, is_volume
 from .hdf5 import opened
 from .hints import ReadHints
+from .links import follow
 from .parts import Parts, assemble
 from .places import place_of
 from .sniff import identify
 
 __all__ = ["FORMATS", "Format", "format_of", "read_scan"]
+
+#: What a damaged file may make a reader stumble over: strings where numbers belong, other shapes, other kinds.
+_CONTRADICTIONS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError)
 
 
 class Format(NamedTuple):
@@ -57,7 +61,14 @@ FORMATS: tuple[Format, ...] = (
 
 def format_of(file: h5py.File) -> Format:
     """The format of an open HDF5 file."""
-    return next(format for format in FORMATS if format.detect(file))
+    return next(format for format in FORMATS if _detects(format, file))
+
+
+def _detects(format: Format, file: h5py.File) -> bool:
+    try:
+        return format.detect(file)
+    except (TypeError, ValueError, KeyError, AttributeError, OSError, RuntimeError):
+        return False  # members of other kinds than the layout has: it is another layout
 
 
 def read_scan(path: str | Path, **hints: Any) -> TomoScan | CdiScan:
@@ -88,6 +99,35 @@ def read_parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts | CdiS
     Notices that came up before a failure are in `notices`.
     """
     path = path.expanduser()
+    with follow(hints.links == "anywhere") as links:
+        try:
+            parts = _parts(path, hints, notices)
+        except QuestionError:
+            raise
+        except PfitreError as error:
+            if not links.held_back:
+                raise
+            raise QuestionError(
+                f"{links.held_back[0]}; pass links='anywhere' to follow it ({error})",
+                hint="links",
+                choices=("anywhere",),
+            ) from error
+        except _CONTRADICTIONS as error:
+            raise FormatError(
+                f"{path.name} contradicts the layout it seems to have ({type(error).__name__}: {_line(error)}); see "
+                f"`napari-pfitre info {path.name}` for what it holds and pass dataset="
+            ) from error
+        if links.held_back:
+            told = parts.notices if isinstance(parts, Parts) else notices
+            told.append(f"{links.held_back[0]}, and was not followed; pass links='anywhere' to follow it")
+    return parts
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts | CdiScan:
     if (place := place_of(path, hints)) is not None:
         return place.read(path, hints, notices)
     parts: Parts | CdiScan

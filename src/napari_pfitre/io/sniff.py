@@ -50,6 +50,8 @@ def identify(path: Path) -> Kind:
     try:
         if path.is_dir():
             raise FormatError(f"{path.name} is a folder; give the file in it that holds the scan")
+        if not path.is_file() and path.exists():
+            raise FormatError(f"{path.name} is no file but a device or a pipe; {_ASK}")
         with open(path, "rb") as file:
             head = file.read(512)
     except FileNotFoundError:

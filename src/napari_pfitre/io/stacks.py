@@ -16,6 +16,7 @@ from ..errors import FormatError, QuestionError, ScanError
 from ..frames import LazyFrames
 from .hdf5 import opened, require
 from .hints import ReadHints
+from .links import follow, policy
 from .presence import check, present
 
 __all__ = ["Hdf5FrameSet", "Hdf5Frames", "InFile", "native", "open_stack"]
@@ -39,6 +40,7 @@ class InFile(LazyFrames):
     def __init__(self, path: Path, *, live: bool = False):
         self.path = Path(path).absolute()
         self.live = live
+        self._anywhere = policy().anywhere  # a later read follows the links that were followed first
         self._stamp = _stamp(self.path)
 
     def _check_unchanged(self) -> None:
@@ -115,13 +117,13 @@ class Hdf5Frames(InFile):
 
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
         self._check_unchanged()
-        with opened(self.path) as file:
+        with follow(self._anywhere), opened(self.path, again=True) as file:
             stored = require(file, self.dataset)
             try:
                 out = self._region(stored, frames, rows, columns)
             except OSError as error:
                 raise FormatError(self._blame(stored, frames, rows, columns, error)) from error
-        if self.dtype == np.float32 and (self.scale, self.offset) != (1.0, 0.0):
+        if (self.scale, self.offset) != (1.0, 0.0):
             out = (out - np.float32(self.offset)) / np.float32(self.scale)
         return np.ascontiguousarray(out, dtype=self.dtype)
 
@@ -178,6 +180,7 @@ class Hdf5FrameSet(InFile):
         self.datasets = list(datasets)
         with opened(self.path) as file:
             first = require(file, self.datasets[0])
+            check(first)
             self.dtype = native(first.dtype)
             self.shape = (len(self.datasets), *first.shape[-2:])
 
@@ -189,12 +192,13 @@ class Hdf5FrameSet(InFile):
         self._check_unchanged()
         names = self.datasets[frames]
         out = np.empty((len(names), rows.stop - rows.start, columns.stop - columns.start), self.dtype)
-        with opened(self.path) as file:
+        with follow(self._anywhere), opened(self.path, again=True) as file:
             for at, name in enumerate(names):
                 stored = require(file, name)
-                if stored.shape[-2:] != self.shape[1:]:
+                if stored.shape not in (self.shape[1:], (1, *self.shape[1:])) or native(stored.dtype) != self.dtype:
                     raise FormatError(
-                        f"{name} in {self.path.name} is {stored.shape[-2:]} where the others are {self.shape[1:]}; "
+                        f"{name} in {self.path.name} is {stored.dtype} {stored.shape} where the others are frames of "
+                        f"{self.shape[1:]}; "
                         f"leave it out with exclude={frames.start + at}"
                     )
                 try:

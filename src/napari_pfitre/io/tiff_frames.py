@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,36 @@ from ..errors import FormatError
 from .stacks import InFile, native
 from .values import METRES
 
-__all__ = ["TiffFrames"]
+__all__ = ["TiffFrames", "opened_tiff"]
+
+#: Pixels; no camera has more, but damaged headers claim it.
+MOST_PIXELS = 400_000_000
+
+
+@contextmanager
+def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
+    """A TIFF file for reading.
+
+    Raises
+    ------
+    FormatError
+        Whatever tifffile and its decoders stumble over in a damaged file, each with exceptions of its own. What they
+        log besides is kept from the terminal.
+    """
+    logger = logging.getLogger("tifffile")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with tifffile.TiffFile(path) as tif:
+            yield tif
+    except (FormatError, MemoryError):
+        raise
+    except Exception as error:
+        raise FormatError(
+            f"{path.name} is a damaged TIFF file ({' '.join(str(error).split())}); copy it again"
+        ) from error
+    finally:
+        logger.setLevel(level)
 
 
 class TiffFrames(InFile):
@@ -22,18 +54,15 @@ class TiffFrames(InFile):
 
     def __init__(self, path: Path):
         super().__init__(path)
-        try:
-            with tifffile.TiffFile(self.path) as tif:
-                series = tif.series[0]
-                shape, self.dtype = tuple(series.shape), native(series.dtype)
-                self._stored_dtype = np.dtype(series.keyframe.dtype).newbyteorder(tif.byteorder)
-                self._offset = series.dataoffset
-                self.description = tif.pages.first.description or ""
-                self.resolution = _resolution(tif)
-                self._chunked = series.keyframe.compression != 1
-                self.axes = series.axes
-        except (tifffile.TiffFileError, ValueError, IndexError, OSError, KeyError) as error:
-            raise FormatError(f"{self.path.name} is a damaged TIFF file ({error}); copy it again") from None
+        with opened_tiff(self.path) as tif:
+            series = tif.series[0]
+            shape, self.dtype = tuple(series.shape), native(series.dtype)
+            self._stored_dtype = np.dtype(series.keyframe.dtype).newbyteorder(tif.byteorder)
+            self._offset = series.dataoffset
+            self.description = str(tif.pages.first.description or "")
+            self.resolution = _resolution(tif)
+            self._chunked = series.keyframe.compression != 1
+            self.axes = series.axes
         if self.dtype.kind not in "iuf":
             raise FormatError(
                 f"{self.path.name} holds {self.dtype} pixels; projections are real numbers, save it again as such"
@@ -44,6 +73,8 @@ class TiffFrames(InFile):
                 f"{self.path.name} has shape {shape} ({self.axes}); projections are a stack of grey frames"
             )
         self.shape = (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, shape[0], shape[1])
+        if 0 in self.shape or self.shape[1] * self.shape[2] > MOST_PIXELS:
+            raise FormatError(f"{self.path.name} claims frames of {self.shape[1:]} pixels; the file is damaged")
 
     @property
     def chunks(self) -> tuple[int, int, int] | None:
@@ -58,7 +89,7 @@ class TiffFrames(InFile):
                 raise FormatError(f"{self.path.name} is incomplete ({error}); copy it again") from None
             return np.array(mapped[frames, rows, columns], dtype=self.dtype)
         out = np.empty((frames.stop - frames.start, rows.stop - rows.start, columns.stop - columns.start), self.dtype)
-        with tifffile.TiffFile(self.path) as tif:
+        with opened_tiff(self.path) as tif:
             pages = [page for page in tif.series[0].pages if page is not None]
             for at, index in enumerate(range(frames.start, frames.stop)):
                 try:
@@ -76,7 +107,7 @@ def _resolution(tif: tifffile.TiffFile) -> float | None:
     tags = tif.pages.first.tags
     unit = (tif.imagej_metadata or {}).get("unit", "") if tif.is_imagej else ""
     ratio = tags.valueof("XResolution")
-    if not ratio or not ratio[0] or not ratio[1]:
+    if not isinstance(ratio, tuple) or len(ratio) != 2 or not ratio[0] or not ratio[1]:
         return None
     size = ratio[1] / ratio[0]
     if str(unit).lower() in METRES:

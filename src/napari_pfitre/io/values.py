@@ -6,15 +6,21 @@ Beamline files give one number as (), (1,) or (1, 1), one string as str, bytes, 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-__all__ = ["attribute", "energy_kev", "length", "number", "text"]
+from ..errors import FormatError
+
+__all__ = ["attribute", "attribute_value", "energy_kev", "length", "number", "row", "text"]
 
 #: Lengths outside this window are no pixel sizes: placeholders, other quantities, wrong units.
 PIXEL_WINDOW = (0.9e-9, 1.1e-3)
+
+#: Values; no scan has more frames.
+LONGEST_ROW = 20_000_000
 
 METRES = {
     "m": 1.0,
@@ -44,7 +50,7 @@ _KEV |= {"electronvolt": 1e-3, "mev": 1e3, "j": 1 / 1.602176634e-16, "joule": 1 
 def text(value: Any) -> str:
     """A string from whatever HDF5 holds: a dataset, an attribute, bytes in UTF-8 or Latin-1, an array of them."""
     if isinstance(value, h5py.Dataset):
-        if value.shape is None or value.size == 0:
+        if value.shape is None or value.size == 0 or value.dtype.kind not in "biufcSOU":
             return ""
         value = value[()] if value.shape == () else value[(0,) * value.ndim]
     if value is None or isinstance(value, h5py.Empty | h5py.Group):
@@ -66,9 +72,35 @@ def attribute(thing: h5py.HLObject | None, *names: str) -> str:
         try:
             if thing is not None and name in thing.attrs:
                 return text(thing.attrs[name])
-        except (OSError, KeyError, TypeError):
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError):
             continue
     return ""
+
+
+def attribute_value(thing: h5py.HLObject | None, name: str) -> Any:
+    """The value of an attribute as h5py gives it; None when there is none, or when it cannot be read."""
+    try:
+        return thing.attrs[name] if thing is not None and name in thing.attrs else None
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError):
+        return None
+
+
+def row(stored: Any) -> np.ndarray | None:
+    """A dataset of real numbers as one row of floats; None when it is no such thing.
+
+    Raises
+    ------
+    FormatError
+        When it claims to be longer than any list of angles is.
+    """
+    if not isinstance(stored, h5py.Dataset) or stored.shape is None or stored.dtype.kind not in "biuf":
+        return None
+    if stored.size > LONGEST_ROW:
+        raise FormatError(
+            f"{stored.name} in {Path(stored.file.filename).name} claims {stored.size} values where one for each frame "
+            "is expected; the file is damaged"
+        )
+    return np.ravel(stored[()]).astype(float)
 
 
 def number(value: Any) -> tuple[float | None, str]:
@@ -83,10 +115,12 @@ def number(value: Any) -> tuple[float | None, str]:
     if flat.size == 0:
         return None, ""
     first = flat[0]
+    if isinstance(first, np.complexfloating | complex):
+        return None, ""
     if isinstance(first, np.number | np.bool_ | int | float):
         return (float(first), "") if np.isfinite(first) else (None, "")
     found = re.fullmatch(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμå_]*)", text(first))
-    return (float(found[1]), found[2]) if found else (None, "")
+    return (float(found[1]), found[2]) if found and np.isfinite(float(found[1])) else (None, "")
 
 
 def length(value: Any, unit: str = "", *, unstated: tuple[str, ...] = ()) -> tuple[float | None, str]:

@@ -28,7 +28,7 @@ from .atomic import replacing, tree
 from .exchange import OWN, is_reconstruction
 from .hdf5 import children, find, opened
 from .presence import check, present
-from .values import attribute, length, text
+from .values import attribute, attribute_value, length, number, row, text
 
 __all__ = ["Facts", "facts", "find_volume", "read", "write"]
 
@@ -145,10 +145,17 @@ def facts(file: h5py.File, stored: h5py.Dataset) -> Facts:
     provenance, name = None, attribute(stored.parent, "name")
     if process is not None:
         if isinstance(found := find(process, "configuration/provenance"), h5py.Dataset):
-            provenance = Provenance.from_json(found.asstr()[()])
+            provenance = _provenance(text(found))
         name = text(find(file, "entry0000/title")) or name
     voxel = _voxel_size(stored.parent, stored.shape) if stored.ndim == 3 else None
     return Facts(name or path.stem, voxel, attribute(stored, "units") or "1/pixel", provenance)
+
+
+def _provenance(stored: str) -> Provenance | None:
+    try:
+        return Provenance.from_json(stored)
+    except (ValueError, TypeError, AttributeError):  # of another program, or damaged
+        return None
 
 
 def _process(file: h5py.File, stored: h5py.Dataset) -> h5py.Group | None:
@@ -189,18 +196,20 @@ def _layers(process: h5py.Group, shape: tuple[int, ...]) -> dict[str, np.ndarray
 
 
 def _voxel_size(group: h5py.Group, shape: tuple[int, ...]) -> tuple[float, float, float] | None:
-    if "voxel_size" in group.attrs:
-        z, y, x = (float(size) for size in group.attrs["voxel_size"])
-        return z, y, x
+    stated = attribute_value(group, "voxel_size")
+    if isinstance(stated, np.ndarray) and stated.shape == (3,) and stated.dtype.kind == "f" and (stated > 0).all():
+        return float(stated[0]), float(stated[1]), float(stated[2])
     sizes: list[float] = []
     for axis, n in zip("zyx", shape, strict=True):
         positions = find(group, axis)
         if not isinstance(positions, h5py.Dataset) or positions.ndim != 1 or positions.size != n:
             return None
-        if "voxel_size" in positions.attrs:
-            sizes.append(float(positions.attrs["voxel_size"]))
+        stated, _ = number(attribute_value(positions, "voxel_size"))
+        if stated is not None and stated > 0:
+            sizes.append(stated)
             continue
-        step = float(positions[1] - positions[0]) if n > 1 else math.nan
+        values = row(positions)
+        step = float(values[1] - values[0]) if values is not None and n > 1 else math.nan
         size, _ = length(step, attribute(positions, "units"))
         sizes.append(math.nan if size is None else size)
     known = [size for size in sizes if math.isfinite(size)]

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from ..errors import FormatError
 from ..results import Provenance, Volume
 from .atomic import replacing
-from .tiff_frames import TiffFrames
+from .tiff_frames import TiffFrames, opened_tiff
 from .volume_hdf5 import Facts
 
 __all__ = ["facts", "is_volume", "read", "write"]
@@ -55,20 +56,21 @@ def write(volume: Volume, path: Path) -> None:
 
 
 def _about(path: Path) -> dict | None:
-    with tifffile.TiffFile(path) as tif:
+    with opened_tiff(path) as tif:
         said = (tif.imagej_metadata or {}).get("Info", "") if tif.is_imagej else tif.pages.first.description
     try:
         about = json.loads(said)
     except (TypeError, ValueError):
         return None
-    return about if isinstance(about, dict) and _KEY in about else None
+    whole = {_KEY, "name", "unit", "shape", "voxel_size", "provenance"}
+    return about if isinstance(about, dict) and whole <= set(about) else None
 
 
 def is_volume(path: Path) -> bool:
     """Whether `write` made this file."""
     try:
         return _about(path) is not None
-    except (tifffile.TiffFileError, ValueError, IndexError, OSError):
+    except FormatError:
         return False
 
 
@@ -80,7 +82,7 @@ def facts(path: Path) -> Facts:
         voxel = None if about["voxel_size"] is None else tuple(about["voxel_size"])
         return Facts(about["name"], voxel, about["unit"], provenance)
     size = TiffFrames(path).resolution
-    with tifffile.TiffFile(path) as tif:
+    with opened_tiff(path) as tif:
         spacing = (tif.imagej_metadata or {}).get("spacing") if tif.is_imagej else None
     voxel = None if size is None else ((spacing * 1e-6 if spacing else size), size, size)
     return Facts(path.stem, voxel, "1/pixel", None)
