@@ -1,4 +1,4 @@
-"""How well a volume agrees with another one, or with the data.
+"""How well a real volume agrees with another one, or with the data.
 
 `psnr` and `ssim` are scikit-image's, with the data range always said aloud; `fsc` and `fsc_resolution` are
 Fourier ring and shell correlation with the thresholds in use; `residual_norm` is the misfit to the data.
@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["ShellCorrelation", "disc_mask", "fsc", "fsc_resolution", "psnr", "residual_norm", "ssim"]
+__all__ = ["ShellCorrelation", "disc_mask", "fsc", "fsc_resolution", "psnr", "residual_norm", "ssim",
+           "threshold_curve"]  # fmt: skip
 
 
 def disc_mask(size: int, radius: float = 0.45) -> np.ndarray:

@@ -5,6 +5,7 @@ Tensors in, tensors out; device and dtype of the result are those of the operato
 
 from __future__ import annotations
 
+from .far_field import FarField
 from .parallel_beam import ParallelBeam
 
-__all__ = ["ParallelBeam"]
+__all__ = ["FarField", "ParallelBeam"]

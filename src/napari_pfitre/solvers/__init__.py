@@ -9,15 +9,30 @@ from .cg import Solution, conjugate_gradients
 from .fbp import fbp
 from .fista import Iterate, fista
 from .half_quadratic import SplitIterate, data_step, first_step, half_quadratic
+from .likelihood import Likelihood
+from .phasing import PhasingIterate, phasing, random_start
+from .refine import Refined, refine, soft_support
+from .schedule import parse_schedule
+from .shrink_wrap import ShrinkWrap, box_support
 
 __all__ = [
     "Iterate",
+    "Likelihood",
+    "PhasingIterate",
+    "Refined",
+    "ShrinkWrap",
     "Solution",
     "SplitIterate",
+    "box_support",
     "conjugate_gradients",
     "data_step",
     "fbp",
     "first_step",
     "fista",
     "half_quadratic",
+    "parse_schedule",
+    "phasing",
+    "random_start",
+    "refine",
+    "soft_support",
 ]
