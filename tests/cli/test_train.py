@@ -39,12 +39,12 @@ def small_crystals(monkeypatch):
     from napari_pfitre.training.cdi import checks as cdi_checks
 
     monkeypatch.setattr(cdi_checks.HeldOutCrystals.__init__, "__defaults__", (2, 2))
-    monkeypatch.setattr(CrystalNet.__init__, "__defaults__", ((8, 8, 16), (8, 8), (8, 8), 1))
+    monkeypatch.setattr(CrystalNet.__init__, "__defaults__", ((8, 8, 16), (8, 8)))
 
 
 def test_train_cdi_nn(call, tmp_path, small_crystals):
     """Weights, log and checkpoint; a tuning needs patterns"""
-    quick = ("--minutes", 0.01, "--batch", 2, "--rounds", 1)
+    quick = ("--minutes", 0.01, "--batch", 2)
     result = call("train", "cdi-nn", "--out", tmp_path / "mine", *quick)
     assert result.exit_code == 0, result.output
     weights = tmp_path / "mine" / "cdi-nn.safetensors"

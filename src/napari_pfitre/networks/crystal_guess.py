@@ -83,7 +83,7 @@ def _answers(net: CrystalNet, frame: Frame, views: Sequence[int]) -> list[Answer
         torch.stack([_turned(part, *view) for view in chosen]) for part in (frame.amplitude, frame.known)
     )
     with half_precision(amplitude.device):
-        answer = net(amplitude, known)[-1]
+        answer = net(amplitude, known)
     objects, shapes = as_object(answer), torch.sigmoid(answer[:, 0])
     found = []
     for psi, shape, view in zip(objects, shapes, chosen, strict=True):

@@ -28,8 +28,6 @@ class CdiResult(NamedTuple):
     phase: float  #: root mean square error in the true support, radians
     phase_weak: float  #: of the weakly strained ones
     misfit: float  #: of the modulus
-    first_iou: float  #: of the first guess, before mending
-    first_phase: float
     loss: float
 
 
@@ -56,17 +54,15 @@ class HeldOutCrystals:
         for batch in self.batches:
             amplitude, known, psi, support = (part.to(self.device) for part in batch)
             with half_precision(self.device):
-                answers = net(amplitude, known)
-            first, last = answers[0], answers[-1]
-            shape, phase = crystal_loss(last, psi, support)
+                answer = net(amplitude, known)
+            shape, phase = crystal_loss(answer, psi, support)
             rows.append(
                 torch.stack([
-                    *errors(last, psi, support), modulus_misfit(as_object(last), amplitude, known),
-                    *errors(first, psi, support), shape + phase,
+                    *errors(answer, psi, support), modulus_misfit(as_object(answer), amplitude, known), shape + phase,
                 ]).cpu().numpy()
             )  # fmt: skip
-        iou, phase, misfit, first_iou, first_phase, loss_ = np.concatenate(rows, axis=1)
-        columns = (iou, phase, phase[self.weak], misfit, first_iou, first_phase, loss_)
+        iou, phase, misfit, loss = np.concatenate(rows, axis=1)
+        columns = (iou, phase, phase[self.weak], misfit, loss)
         return CdiResult(*(float(column.mean()) if column.size else float("nan") for column in columns))
 
 

@@ -86,12 +86,12 @@ class CdiTraining:
     """Network, average, optimiser and how far they have come."""
 
     columns: Sequence[str] = COLUMNS
-    resume_hint = "give the same rounds, or another folder"
+    resume_hint = "go on with the version that started it, or take another folder"
 
     def __init__(self, options: CdiTrainOptions, device: torch.device, net: CrystalNet | None = None):
         torch.manual_seed(options.seed)
         self.options, self.device = options, device
-        self.net = (CrystalNet(rounds=options.rounds) if net is None else net).to(device)
+        self.net = (CrystalNet() if net is None else net).to(device)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-3)
         self.stream = CrystalStream(options)
@@ -168,15 +168,13 @@ class CdiTraining:
         self.losses.append(tuple(float(figure.detach()) for figure in figures))
 
     def loss_of(self, batch: Batch) -> tuple[torch.Tensor, ...]:
-        """What is minimised; then shape, phase and modulus of the last round, for the log."""
+        """What is minimised; then shape, phase and modulus, for the log."""
         amplitude, known, psi, support = (part.to(self.device) for part in batch)
         with half_precision(self.device):
-            answers = self.net(amplitude, known, self.rounds)
-        pairs = [crystal_loss(answer, psi, support) for answer in answers]
-        misfit = modulus_misfit(as_object(answers[-1]), amplitude, known).mean()
-        loss = torch.stack([shape + phase for shape, phase in pairs]).sum(0).mean() + self.options.modulus * misfit
-        shape, phase = pairs[-1]
-        return loss, shape.mean(), phase.mean(), misfit
+            answer = self.net(amplitude, known)
+        shape, phase = (part.mean() for part in crystal_loss(answer, psi, support))
+        misfit = modulus_misfit(as_object(answer), amplitude, known).mean()
+        return shape + phase + self.options.modulus * misfit, shape, phase, misfit
 
     @property
     def rate(self) -> float:
@@ -185,14 +183,8 @@ class CdiTraining:
         return self.options.rate * min(1, (self.step + 1) / WARM_UP) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * share))
 
     @property
-    def rounds(self) -> int:
-        """Of mending: none in the beginning, all in the end. What mends learns from guesses, not they from it."""
-        share = self.seconds / seconds_of(self.options)
-        return 0 if share < 0.4 else (self.options.rounds + 1) // 2 if share < 0.7 else self.options.rounds
-
-    @property
     def loss(self) -> float:
-        """Of shape and phase after the last round, over the last steps."""
+        """Of shape and phase, over the last steps."""
         return sum(values[0] + values[1] for values in self.losses) / max(len(self.losses), 1)
 
     def text(self) -> str:

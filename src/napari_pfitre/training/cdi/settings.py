@@ -26,7 +26,6 @@ class CdiTrainOptions:
     ] = 1e-3
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of crystals, weights and order"}] = 0
     threads: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}] = 1
-    rounds: Annotated[int, {"min": 0, "max": 8, "tooltip": "Rounds of mending after the first guess"}] = 2
     modulus: Annotated[
         float, {"min": 0.0, "max": 100.0, "label": "modulus weight", "tooltip": "How much it counts that the answer "
                 "has the measured modulus, beside shape and phase being right"} | _ADVANCED,

@@ -8,7 +8,6 @@ before and after on the patterns, and on simulated crystals, where objects are k
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,9 @@ class MeasuredPatterns:
     def __init__(self, options: CdiTrainOptions, scans: Sequence[CdiScan]):
         self.options = options
         self.names = [scan.name for scan in scans]
-        ready = [prepare_pattern(scan) for scan in scans]
+        ready = [
+            scan if any(step.name == "prepare" for step in scan.history) else prepare_pattern(scan) for scan in scans
+        ]
         self.data = [torch.from_numpy(np.ascontiguousarray(scan.intensity, dtype=np.float32)) for scan in ready]
         self.masks = [None if scan.mask is None else torch.from_numpy(np.array(scan.mask)) for scan in ready]
         self.masks = [
@@ -107,12 +108,11 @@ class MeasuredPatterns:
 class CdiTuning(CdiTraining):
     """A training whose loss is the modulus' misfit alone."""
 
-    columns = ("step", "minutes", "loss", "rate", "first_loss")
+    columns = ("step", "minutes", "loss", "rate")
     resume_hint = "name the weights it started from, or another folder"
 
     def __init__(self, options: CdiTrainOptions, device: torch.device, net: CrystalNet, card: Card,
                  patterns: MeasuredPatterns):  # fmt: skip
-        options = dataclasses.replace(options, rounds=net.rounds)
         super().__init__(options, device, net)
         self.patterns, self.card = patterns, card
         self.before = self._misfit(self.average)
@@ -122,26 +122,20 @@ class CdiTuning(CdiTraining):
         self.stream = self.patterns
         super().learn()
 
-    @property
-    def rounds(self) -> int:
-        return self.options.rounds
-
     def loss_of(self, batch: Any) -> tuple[torch.Tensor, ...]:
-        """Misfits of all rounds; then those of the last and of the first, for the log."""
+        """The misfit, to be minimised and for the log."""
         amplitude, known = (part.to(self.device) for part in batch)
         with half_precision(self.device):
-            answers = self.net(amplitude, known, self.rounds)
-        misfits = [modulus_misfit(as_object(answer), amplitude, known).mean() for answer in answers]
-        return torch.stack(misfits).sum(), misfits[-1], misfits[0]
+            answer = self.net(amplitude, known)
+        misfit = modulus_misfit(as_object(answer), amplitude, known).mean()
+        return misfit, misfit
 
     @property
     def loss(self) -> float:
-        return sum(last for last, _ in self.losses) / max(len(self.losses), 1)
+        return sum(values[0] for values in self.losses) / max(len(self.losses), 1)
 
     def figures(self) -> dict[str, float]:
-        first = sum(first for _, first in self.losses) / max(len(self.losses), 1)
-        return {"step": self.step, "minutes": self.seconds / 60, "loss": self.loss, "rate": self.rate,
-                "first_loss": first}  # fmt: skip
+        return {"step": self.step, "minutes": self.seconds / 60, "loss": self.loss, "rate": self.rate}
 
     def text(self) -> str:
         return f"step {self.step}, misfit {self.loss or self.before:.4f} (before {self.before:.4f})"
@@ -174,6 +168,6 @@ class CdiTuning(CdiTraining):
             frame = frame_of(data, mask, (float(sampling[0]), float(sampling[1]), float(sampling[2])))
             amplitude, known = frame.amplitude[None].to(self.device), frame.known[None].to(self.device)
             with half_precision(self.device):
-                answer = net(amplitude, known)[-1]
+                answer = net(amplitude, known)
             found.append(float(modulus_misfit(as_object(answer), amplitude, known)))
         return float(np.mean(found))
