@@ -14,6 +14,7 @@ from .fbp import FBP
 from .fista_tv import FISTA_TV
 from .gridrec import GRIDREC
 from .pfitre import PFITRE, WEIGHTS
+from .phase_retrieval import PHASE_RETRIEVAL
 from .recipe import Recipe
 
 __all__ = ["GRIDREC", "PFITRE", "RECIPES", "Recipe"]
@@ -25,6 +26,7 @@ def _installed() -> tuple[Recipe, ...]:
         found.append(PFITRE)
     if importlib.util.find_spec("tomopy") is not None:
         found.append(GRIDREC)
+    found.append(PHASE_RETRIEVAL)
     return tuple(found)
 
 

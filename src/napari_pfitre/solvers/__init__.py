@@ -5,6 +5,7 @@ An iterative solver is a generator of `Iterate`s; whoever calls it watches, prev
 
 from __future__ import annotations
 
+from ..schedules import parse_schedule
 from .cg import Solution, conjugate_gradients
 from .fbp import fbp
 from .fista import Iterate, fista
@@ -12,7 +13,6 @@ from .half_quadratic import SplitIterate, data_step, first_step, half_quadratic
 from .likelihood import Likelihood
 from .phasing import PhasingIterate, phasing, random_start
 from .refine import Refined, refine, soft_support
-from .schedule import parse_schedule
 from .shrink_wrap import ShrinkWrap, box_support
 
 __all__ = [

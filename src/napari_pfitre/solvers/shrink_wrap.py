@@ -8,6 +8,7 @@ Marchesini et al., Phys. Rev. B 68 (2003) 140101. σ falls as the object gets cl
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,10 +55,13 @@ def blurred(values: torch.Tensor, sigma: float) -> torch.Tensor:
     return torch.fft.irfftn(spectrum, s=values.shape)
 
 
-def box_support(shape: tuple[int, int, int], share: float = 0.5, device: torch.device | str = "cpu") -> torch.Tensor:
-    """A box about index 0 that spans `share` of each axis, bool."""
-    inside = torch.ones(shape, dtype=torch.bool, device=device)
-    for axis, n in enumerate(shape):
-        near = torch.fft.fftfreq(n, 1 / n, device=device).abs() <= share * n / 2
+def box_support(
+    shape: Sequence[int], share: float | Sequence[float] = 0.5, device: torch.device | str = "cpu"
+) -> torch.Tensor:
+    """A box about index 0 that spans `share` of each axis (one for all, or each its own), bool."""
+    inside = torch.ones(tuple(shape), dtype=torch.bool, device=device)
+    shares = (share,) * 3 if isinstance(share, float) else share
+    for axis, (n, part) in enumerate(zip(shape, shares, strict=True)):
+        near = torch.fft.fftfreq(n, 1 / n, device=device).abs() <= part * n / 2
         inside &= near.view([-1 if a == axis else 1 for a in range(3)])
     return inside

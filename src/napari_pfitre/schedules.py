@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..errors import OptionError
+from .errors import OptionError
 
 __all__ = ["MOST", "NAMES", "parse_schedule"]
 
