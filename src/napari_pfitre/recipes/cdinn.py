@@ -1,0 +1,242 @@
+"""CDI-NN: a network's guess of shape and phase, then a short phase retrieval from there, then the likeliest object.
+
+    pattern → the network's frame → shape and phase → RAAR, ER → maximum likelihood → canonical form
+
+A network as in Chan et al., Appl. Phys. Rev. 8 (2021) 021407 gives in a fraction of a second what phase retrieval from
+random starts takes hundreds of steps to find; what it gives is no fit to the data yet, and phase retrieval from there
+makes it one (docs/methods/cdi-nn.md). A few per cent of the voxels are kept from phasing; how well they are foretold
+is the free chi-squared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+
+from ..device import resolve_device
+from ..errors import ReconstructionError, ScanError
+from ..options import check
+from ..preprocess import prepare_pattern
+from ..preprocess.cdi_oversampling import oversampling
+from ..results import Preview, Progress, Run
+from ..scans import CdiScan
+from .cdi_result import Clock, Pattern, object_volume, pattern_of
+from .recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..networks.crystal_guess import Guess
+
+__all__ = ["CDI_NN", "WEIGHTS", "CdiNnOptions", "cdi_nn"]
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "cdi-nn.safetensors"  #: those that come with the package
+WIDER = 1.15  #: by how much the autocorrelation overestimates the oversampling, in the mean of simulated crystals
+SURE, POSSIBLE = 0.95, 0.1  #: of the network's shape: always in the support; never beyond a voxel about it
+AVERAGE = 30  #: last steps of RAAR that are averaged
+ENDING = 20  #: steps of ER after RAAR
+TIGHTER = 1.4  #: times the threshold, the support of these
+
+
+@dataclass(frozen=True)
+class CdiNnOptions:
+    """A trained network's guess, brought to agree with the data: shape and phase of a crystal in seconds."""
+
+    mode: Annotated[
+        Literal["network only", "with phasing", "with refinement"],
+        {"label": "Mode", "tooltip": "Network only: the guess as it is. With phasing: projections from there. With "
+         "refinement: then the likeliest object for these photons."},
+    ] = "with refinement"  # fmt: skip
+    steps: Annotated[
+        int, {"min": 60, "max": 10000, "label": "Phasing steps", "tooltip": "RAAR from the network's guess; the last "
+              "twenty are error reduction."},
+    ] = 120  # fmt: skip
+    starts: Annotated[
+        int, {"min": 1, "max": 16, "label": "Starts", "tooltip": "How many of the network's answers, to the pattern "
+              "turned over in different ways, are phased; the best by chi² of voxels kept out is the result, and the "
+              "others tell how sure it is."},
+    ] = 2  # fmt: skip
+    refinement: Annotated[
+        int, {"min": 1, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood."}
+    ] = 20
+    threshold: Annotated[
+        float, {"min": 0.05, "max": 0.8, "step": 0.05, "label": "Support threshold", "unit": "of the crystal's "
+                "amplitude", "tooltip": "Where the smoothed amplitude is above this the support is."},
+    ] = 0.2  # fmt: skip
+    kept_out: Annotated[
+        float, {"min": 0.0, "max": 0.2, "step": 0.01, "label": "Kept out", "unit": "of the voxels",
+                "tooltip": "Not used, to tell by them how well the object foretells what it was not fitted to."},
+    ] = 0.02  # fmt: skip
+    lab_frame: Annotated[
+        bool, {"label": "Laboratory frame", "tooltip": "Resample the crystal onto a cubic grid with the laboratory's "
+               "axes; needs the geometry of the scan."},
+    ] = False  # fmt: skip
+    beta: Annotated[
+        float, {"min": 0.1, "max": 1.0, "step": 0.05, "label": "β", "tooltip": "Of RAAR.", "advanced": True}
+    ] = 0.9
+    weights: Annotated[
+        Path | None, {"label": "Weights", "tooltip": "A .safetensors file of one's own training; empty for those that "
+                      "come with the package."},
+    ] = None  # fmt: skip
+    seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "label": "Seed", "advanced": True,
+                          "tooltip": "Of the voxels that are kept out."}] = 0  # fmt: skip
+
+    def __post_init__(self):
+        check(self)
+
+
+def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
+    """The crystal of a pattern, in the pattern's own voxels."""
+    import torch
+
+    from ..networks import CrystalNet, load_network
+    from ..networks.crystal_guess import guesses
+
+    where = resolve_device(device)
+    clock = Clock()
+    phased = options.mode != "network only"
+    starts = options.starts if phased else 1
+    refining = options.refinement if options.mode == "with refinement" else 0
+    total = 2 + (starts * options.steps + refining if phased else 0)
+    yield Progress(0, total, "reading the network")
+    net, card = load_network("cdi-nn" if options.weights is None else options.weights)
+    if not isinstance(net, CrystalNet):
+        raise ReconstructionError(
+            f"the weights {card.name} are of {card.architecture}, which inverts no diffraction patterns; give weights "
+            "of 'napari-pfitre train cdi-nn'"
+        )
+    net = net.to(where)
+    if not any(step.name == "prepare" for step in scan.history):
+        scan = prepare_pattern(scan)
+    if options.lab_frame and scan.geometry is None:
+        raise ScanError(
+            f"the laboratory frame of {scan.name} is not known, as the file tells no angles; switch the option off"
+        )
+    pattern = pattern_of(scan, where, options.kept_out, options.seed)
+    if not bool((pattern.amplitude > 0).any()):
+        raise ScanError(f"{scan.name} has no photons where it is measured; check its mask, and the threshold")
+    yield Progress(1, total, "asking the network")
+    z, y, x = (ratio / WIDER for ratio in oversampling(np.asarray(scan.intensity)))
+    mask = torch.from_numpy(np.array(pattern.mask)).to(where) if pattern.mask.any() else None
+    found = guesses(net, torch.from_numpy(np.array(scan.intensity)).to(where), mask, (z, y, x), max(2, starts), starts)
+    figures: dict[str, float] = {"network misfit": found[0].misfit}
+    figures |= {f"oversampling {axis}": v for axis, v in zip("zyx", found[0].oversampling, strict=True)}
+    best, stopped = _start(found[0]), False
+    phased_objects: list[Found] = []
+    stop = yield Progress(2, total, "the network's guess", None, None, _shown(best.psi))
+    if stop and phased:
+        stopped = True
+    elif phased:
+        best, phased_objects, stopped = yield from _phased(pattern, found, options, total)
+        if refining and not stopped:
+            best, stopped = yield from _refined(pattern, best, refining, total)
+    volume = object_volume(
+        scan, pattern, best.psi, [one.psi for one in phased_objects], recipe="cdi-nn", options=options, device=where,
+        clock=clock, figures=figures, partial=stopped, seed=options.seed, in_lab_frame=options.lab_frame,
+    )  # fmt: skip
+    versions = {**volume.provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
+    return dataclasses.replace(volume, provenance=dataclasses.replace(volume.provenance, versions=versions))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An object and where it is, centred."""
+
+    psi: torch.Tensor  #: (z, y, x), complex64
+    support: torch.Tensor  #: bool
+
+
+def _start(guess: Guess) -> Found:
+    """The shape with its phase: how sure the phase is does not count as density."""
+    import torch
+
+    return Found(torch.polar(guess.shape, torch.angle(guess.psi)), guess.shape > 0.5)
+
+
+def _shown(psi: torch.Tensor) -> Preview:
+    return Preview(0, psi.abs().cpu().numpy().astype(np.float32))
+
+
+def _phased(
+    pattern: Pattern, found: list[Guess], options: CdiNnOptions, total: int
+) -> Generator[Progress, bool | None, tuple[Found, list[Found], bool]]:
+    """The best of the guesses after phasing, all of them, and whether someone stopped."""
+    from ..solvers import parse_schedule, phasing
+    from .crystal_support import CrystalSupport, grown
+
+    done: list[Found] = []
+    for i, guess in enumerate(found):
+        shape = pattern.to_corner(guess.shape)
+        shrink = CrystalSupport(
+            every=10, threshold=options.threshold, sigma=(1.0, 1.0), core=shape > SURE, reach=grown(shape > POSSIBLE)
+        )
+        x, support = pattern.scaled(pattern.to_corner(guess.psi)), shape > options.threshold
+        step = 2 + i * options.steps
+        text = f"phasing, start {i + 1} of {len(found)}" if len(found) > 1 else "phasing"
+        finer = dataclasses.replace(shrink, every=5, threshold=TIGHTER * options.threshold, sigma=(0.8, 0.8))
+        for schedule, follow, average in (
+            (f"{options.steps - ENDING} RAAR", shrink, AVERAGE), (f"{ENDING} ER", finer, 1),
+        ):  # fmt: skip
+            names = parse_schedule(schedule)
+            for now in phasing(
+                pattern.A, pattern.amplitude, x, support, names, beta=options.beta, shrink=follow, average=average
+            ):
+                shown = None
+                if now.k % 20 == 0 or now.k == len(names):
+                    shown = _shown(pattern.to_centre(now.x))
+                stop = yield Progress(step + now.k, total, text, None, now.misfit**0.5, shown)
+                if stop:
+                    inside = now.x * now.support
+                    done.append(Found(pattern.to_centre(inside), pattern.to_centre(now.support)))
+                    return _best(pattern, done), done, True
+            x, support, step = now.x.clone(), now.support, step + now.k
+        done.append(Found(pattern.to_centre(x), pattern.to_centre(support)))
+    return _best(pattern, done), done, False
+
+
+def _best(pattern: Pattern, done: list[Found]) -> Found:
+    """By the voxels that were kept out; by all, when none were."""
+    return min(done, key=lambda found: pattern.chi2(found.psi)[1 if pattern.kept_out is not None else 0])
+
+
+def _refined(
+    pattern: Pattern, start: Found, iterations: int, total: int
+) -> Generator[Progress, bool | None, tuple[Found, bool]]:
+    """The likeliest object for these photons in about the support of the start, and whether someone stopped."""
+    from ..solvers import Likelihood, refine, soft_support
+
+    support = pattern.to_corner(start.support)
+    psi, stop = pattern.to_corner(start.psi), False
+    first = total - iterations
+    for now in refine(
+        pattern.A, pattern.amplitude, psi, soft_support(support, 0.7), iterations=iterations,
+        likelihood=Likelihood("poisson"),
+    ):  # fmt: skip
+        psi = now.x
+        shown = _shown(pattern.to_centre(psi)) if now.k % 10 == 0 or now.k == iterations else None
+        stop = bool((yield Progress(first + now.k, total, "refinement", now.objective, None, shown)))
+        if stop:
+            break
+    return Found(pattern.to_centre(psi.clone()), start.support), stop
+
+
+def _bytes_per_row(scan: CdiScan, options: CdiNnOptions) -> int:
+    """Of one row of voxels in a frame, all frames: about a dozen complex arrays."""
+    n_frames, _, n_columns = scan.shape
+    return 8 * 12 * n_frames * n_columns
+
+
+CDI_NN = Recipe(
+    name="cdi-nn",
+    title="CDI-NN",
+    summary="A trained network's guess of a crystal, brought to agree with its diffraction pattern: in seconds.",
+    options_type=CdiNnOptions,
+    generator=cdi_nn,
+    bytes_per_row=_bytes_per_row,
+    scan_type=CdiScan,
+)
