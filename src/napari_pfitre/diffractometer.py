@@ -6,9 +6,9 @@ next. With the detector arm's rotation D, direct beam ẑ and k = 2π/λ,
 
     k_f = k n,   n ∝ D (L ẑ + Δ_row p_row r̂ + Δ_column p_column ĉ),   Q = k_f − k ẑ,
 
-where Δ counts pixels from the direct beam, or is 0 when its place on the detector is not known. A pixel is a step of k_f
-along D r̂ or D ĉ, with the part along n taken out (a sphere, not a plane). When a sample circle of axis â turns by δ, a
-fixed pixel sees what was at Q − δ (â × Q): that is the step between frames.
+where Δ counts pixels from the direct beam, or is 0 when its place on the detector is not known. A pixel is a step of
+k_f along D r̂ or D ĉ, with the part along n taken out (a sphere, not a plane). When a sample circle of axis â turns by δ,
+a fixed pixel sees what was at Q − δ (â × Q): that is the step between frames.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import ScanError
-from .scans import BraggGeometry
+from .scans import BraggGeometry, CdiScan
 
-__all__ = ["DIFFRACTOMETERS", "Diffractometer", "bragg_geometry", "wavelength"]
+__all__ = ["DIFFRACTOMETERS", "Diffractometer", "bragg_geometry", "located", "wavelength"]
 
 _HC = 1.23984198433e-9  #: m keV, exact since 2019
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -142,3 +142,27 @@ def bragg_geometry(
         k / length * pixel_size[1] * on_sphere @ column,
     ])  # fmt: skip
     return BraggGeometry(steps, q)
+
+
+def located(scan: CdiScan, peak: tuple[float, float, float]) -> BraggGeometry | None:
+    """The geometry at the peak, where ``metadata["diffractometer"]`` holds what readers know of the instrument.
+
+    It names a row of `DIFFRACTOMETERS`, the angles at the first frame (radians), the circle scanned, and the pixel
+    (row, column) that the direct beam hits with the detector's arm at zero, when that is known.
+    """
+    about = scan.metadata.get("diffractometer")
+    if not about or scan.energy_kev is None or scan.distance is None or not scan.pixel_size or not scan.rocking_step:
+        return scan.geometry
+    angles = dict(about["angles"])
+    angles[about["scanned"]] += peak[0] * scan.rocking_step
+    beam = about.get("beam")
+    return bragg_geometry(
+        DIFFRACTOMETERS[about["name"]],
+        angles,
+        about["scanned"],
+        scan.rocking_step,
+        energy_kev=scan.energy_kev,
+        distance=scan.distance,
+        pixel_size=scan.pixel_size,
+        from_beam=(0.0, 0.0) if beam is None else (peak[1] - beam[0], peak[2] - beam[1]),
+    )

@@ -162,20 +162,6 @@ def test_meta_mock_tells_the_planned_scan_and_its_pixel_size(real_file):
     assert read_scan(path, angles="0:180").pixel_size == pytest.approx((1.18063734e-6,) * 2)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("cdi/PETRAIII_P25_Near_Field_Ptycho.cxi", "CXI"),
-        ("cdi/typical_raw.cxi", "CXI"),
-        ("eiger/eiger4m_bitshuffle_frame.h5", "Eiger"),
-        ("cdi/34idc_S0054_crop_64x96x96.npz", "ZIP archive"),
-    ],
-)
-def test_what_is_no_tomography_is_named(real_file, name, said):
-    with pytest.raises(FormatError, match=said):
-        read_scan(real_file(name))
-
-
 def test_bitshuffled_frames_are_unpacked(real_file):
     path = real_file("eiger/eiger4m_bitshuffle_frame.h5")
     (dataset,) = inspect_file(path).datasets

@@ -76,12 +76,12 @@ def parse_angles(hint: str, source: Path) -> Angles:
     if dataset:
         with opened(path) as file:
             stored = require(file, dataset)
-            values = row(stored)
-            if stored.ndim != 1 or values is None:
+            listed = row(stored)
+            if stored.ndim != 1 or listed is None:
                 raise ScanError(
                     f"{dataset} in {path.name} has shape {stored.shape}; angles should be one row of numbers"
                 )
-            return Angles(values, angle_unit(attribute(stored, "units", "unit")), f"{path.name}::{dataset}")
+            return Angles(listed, angle_unit(attribute(stored, "units", "unit")), f"{path.name}::{dataset}")
     return read_table(path)
 
 

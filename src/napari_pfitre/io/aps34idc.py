@@ -25,7 +25,7 @@ from .patterns import Pattern, assemble_pattern
 from .spec import SpecScan, is_spec, read_spec, rocking
 from .stacks import native
 
-__all__ = ["NAME", "FrameFiles", "detect", "read"]
+__all__ = ["NAME", "FrameFiles", "add_geometry", "detect", "read"]
 
 NAME = "APS 34-ID-C rocking scan"
 _FRAME = re.compile(r"^(?P<scan>.+_S(?P<number>\d{2,}))_(?P<frame>\d{3,})\.tiff?$")
@@ -127,7 +127,7 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> CdiScan:
             setattr(pattern, what, with_seam(_cut(whole, region, bare.frame_shape, file), gap).astype(np.float32))
     pattern.mask = _mask(bare.frame_shape, region, detector, gap)
     if spec is not None:
-        _add_geometry(pattern, spec, bare.shape[0])
+        add_geometry(pattern, spec, bare.shape[0])
     return assemble_pattern(pattern, hints)
 
 
@@ -225,10 +225,11 @@ def _mask(
     return with_seam(mask, gap, True)
 
 
-def _add_geometry(pattern: Pattern, spec: SpecScan, n_frames: int) -> None:
+def add_geometry(pattern: Pattern, spec: SpecScan, n_frames: int) -> None:
+    """What the SPEC file says about energy, distance and angles, added to the pattern."""
     motors = spec.motors
     energy, camera = motors.get("Energy"), motors.get("camdist")
-    pattern.energy_kev = None if not energy or not 0 < energy else energy if energy < 1000 else energy / 1000
+    pattern.energy_kev = None if not energy or energy < 0 else energy if energy < 1000 else energy / 1000
     pattern.distance = camera / 1000 if camera and 0 < camera < 20_000 else None
     pattern.pixel_size = (_PIXEL, _PIXEL)
     pattern.metadata = {"beamline": "APS 34-ID-C", "command": spec.command, "motors": dict(motors)}
@@ -253,6 +254,8 @@ def _geometry(pattern: Pattern, motors: dict[str, float], circle: str) -> BraggG
     if pattern.energy_kev is None or pattern.distance is None or pattern.rocking_step is None or len(angles) < 5:
         pattern.notices.append("the SPEC file lacks angles, energy or distance; the voxel size is unknown")
         return None
+    about = {"name": "34-ID-C", "angles": angles, "scanned": circle, "beam": None}
+    pattern.metadata = {**pattern.metadata, "diffractometer": about}
     return bragg_geometry(
         DIFFRACTOMETERS["34-ID-C"],
         angles,

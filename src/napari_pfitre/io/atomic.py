@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ import h5py
 
 from ..errors import FormatError
 
-__all__ = ["replacing", "target"]
+__all__ = ["replacing", "replacing_folder", "target"]
 
 
-def target(path: str | Path, *, overwrite: bool, sources: tuple[Path | None, ...] = ()) -> Path:
-    """The path to write to.
+def target(path: str | Path, *, overwrite: bool, sources: tuple[Path | None, ...] = (), folder: bool = False) -> Path:
+    """The path to write to; of a `folder`, one that exists already and may be replaced.
 
     Raises
     ------
@@ -32,13 +33,23 @@ def target(path: str | Path, *, overwrite: bool, sources: tuple[Path | None, ...
             raise FormatError(
                 f"{path.name} is the file that the data came from; sources are never overwritten, write elsewhere"
             )
-    if path.is_dir():
+    if path.is_dir() and not folder:
         raise FormatError(f"{path} is a folder; name a file in it")
+    if folder and path.is_file():
+        raise FormatError(f"{path.name} is a file where a folder is to be written; choose another name")
+    if folder and path.exists() and overwrite and not _ours(path):
+        raise FormatError(f"the folder {path.name} holds other things than a volume; choose another name")
     if path.exists():
         if not overwrite:
             raise FormatError(f"{path.name} exists already; ask for it to be overwritten or choose another name")
         _refuse_if_used(path)
     return path
+
+
+def _ours(folder: Path) -> bool:
+    """Whether a folder holds a volume, or nothing: no other is ever replaced."""
+    names = {item.name for item in folder.iterdir()}
+    return not names or bool(names & {".zgroup", "zarr.json", "volume.json"})
 
 
 def _same(path: Path, source: Path) -> bool:
@@ -87,6 +98,40 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """`replacing`, of a folder: a temporary one beside `path` takes its place when all is written.
+
+    The old one is moved aside, and removed last: a program that dies in between leaves it under its temporary name.
+    """
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    except OSError as error:
+        raise FormatError(
+            f"the folder {path.parent} cannot be written to ({os.strerror(error.errno or 0)}); write elsewhere"
+        ) from None
+    mask = os.umask(0)
+    os.umask(mask)
+    aside = temporary.with_suffix(".old")
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~mask)
+        if path.exists():
+            os.replace(path, aside)
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno == 28:
+            raise FormatError(
+                f"there is no space left for {path.name} in {path.parent}; free some or write elsewhere"
+            ) from error
+        raise
+    finally:
+        if aside.exists() and not path.exists():
+            os.replace(aside, path)
+        for rest in (temporary, aside):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def tree(group: h5py.Group, values: dict[str, Any]) -> None:

@@ -52,15 +52,17 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     known: Axes | None = (axes[0], axes[1], axes[2]) if sorted(axes) == sorted(AXES) else None
     parts = Parts(NAME, path, dataset, frames, known, angles, "rad", present=present, notices=notices)
     geometry = attribute(stored, "geom_type", "geometry").lower()
-    if "cone" in geometry:
+    beam = hints.beam or ("cone" if "cone" in geometry else "parallel")
+    if beam == "cone":
+        parts.metadata = {"beam": "cone"}
         distances = [
             number(attribute_value(stored, name))[0] for name in ("dist_source_center", "dist_center_detector")
         ]
-        known = all(distance is not None for distance in distances)
-        away = f" (source {distances[0]:g} and detector {distances[1]:g} from the axis)" if known else ""
+        stated = all(distance is not None for distance in distances)
+        away = f" (source {distances[0]:g} and detector {distances[1]:g} from the axis)" if stated else ""
         notices.append(
-            f"this is a cone-beam scan{away}; the methods here assume parallel beams, so only the middle row is "
-            "nearly right"
+            f"this is a cone-beam scan{away}; the methods here assume parallel beams and refuse it, unless "
+            "beam='parallel' says that the cone is thin enough"
         )
     parts.pixel_size = _pixel_size(stored, notices)
     parts.name = path.stem

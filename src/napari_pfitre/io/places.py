@@ -1,4 +1,4 @@
-"""What is no HDF5 file and yet a diffraction pattern: folders of frames, and arrays whose name or place says it."""
+"""What is no HDF5 file: folders of frames or maps, MRC, and arrays whose name or place says what they are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..scans import CdiScan
-from . import aps34idc
+from . import aps34idc, array_files, cohere, mrc, pattern_arrays, tiff_folder, xrf_maps
 from .hints import ReadHints
+from .parts import Parts
 
 __all__ = ["PLACES", "Place", "place_of"]
 
@@ -17,15 +18,34 @@ class Place(NamedTuple):
     """One such layout."""
 
     name: str
-    detect: Callable[[Path], bool]  #: from names and first bytes alone
-    read: Callable[[Path, ReadHints, list[str]], CdiScan]
+    detect: Callable[[Path, ReadHints], bool]  #: from names and first bytes alone
+    read: Callable[[Path, ReadHints, list[str]], Parts | CdiScan]
+    technique: str = "cdi"
+    writer: str = ""  #: who writes it, for docs/formats.md
+    content: str = ""  #: what is read
+    tested: str = "constructed"  #: the real file it was tried on
 
 
-PLACES: tuple[Place, ...] = (Place(aps34idc.NAME, aps34idc.detect, aps34idc.read),)
+#: First hit wins.
+PLACES: tuple[Place, ...] = (
+    Place(aps34idc.NAME, lambda path, hints: aps34idc.detect(path), aps34idc.read),
+    Place(cohere.NAME, lambda path, hints: cohere.detect(path), cohere.read),
+    Place(pattern_arrays.NAME, lambda path, hints: pattern_arrays.detect(path), pattern_arrays.read),
+    Place(pattern_arrays.TIFF, pattern_arrays.detect_tiff, pattern_arrays.read_tiff),
+    Place(mrc.NAME, lambda path, hints: mrc.detect(path), mrc.read, "tomography",
+          "IMOD, SerialEM, FEI, tomviz", "a tilt series, angles from .tlt or .rawtlt; .rec and volumes as volumes"),
+    Place(array_files.NAME, lambda path, hints: array_files.detect(path), array_files.read, "tomography",
+          "MATLAB to version 7.2, NumPy", "the array of three axes and the angles beside it"),
+    Place(xrf_maps.NAME, lambda path, hints: xrf_maps.detect(path), xrf_maps.read, "tomography",
+          "PyXRF (HXN, SRX), XRF-Maps (APS)", "maps of one element, gathered over the files of the folder"),
+    Place(tiff_folder.NAME, lambda path, hints: tiff_folder.detect(path), tiff_folder.read, "tomography",
+          "TOMCAT, P05, IMAT, everybody", "frames by number, flats and darks by name, angles from a table"),
+)  # fmt: skip
 
 
 def place_of(path: Path, hints: ReadHints) -> Place | None:
-    """The layout of a path that holds a diffraction pattern; None for everything else."""
-    if hints.technique == "tomography":
-        return None
-    return next((place for place in PLACES if place.detect(path)), None)
+    """The layout of a path that is no HDF5 file or single TIFF stack; None for everything else."""
+    patterns = hints.technique != "tomography" and not hints.angles
+    projections = hints.technique != "cdi"
+    wanted = (place for place in PLACES if (patterns if place.technique == "cdi" else projections))
+    return next((place for place in wanted if place.detect(path, hints)), None)

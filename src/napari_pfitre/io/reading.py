@@ -10,15 +10,32 @@ import h5py
 
 from ..errors import FormatError, PfitreError, QuestionError
 from ..scans import CdiScan, TomoScan
-from . import als832, cil, exchange, fxi, generic, nxtomo, tiff
+from . import (
+    als832,
+    bliss,
+    bliss_tomo,
+    cil,
+    cxi,
+    eiger,
+    electron,
+    exchange,
+    fxi,
+    generic,
+    nxdata,
+    nxtomo,
+    tiff,
+    xrf_maps,
+    xrf_tomo,
+)
 from .extras import calibration_frames
-from .foreign import FOREIGN, is_volume
+from .foreign import FOREIGN
 from .hdf5 import opened
 from .hints import ReadHints
 from .links import follow
 from .parts import Parts, assemble
 from .places import place_of
 from .sniff import identify
+from .volume_hdf5 import find_volume
 
 __all__ = ["FORMATS", "Format", "format_of", "read_scan"]
 
@@ -35,28 +52,56 @@ class Format(NamedTuple):
         Callable[[h5py.File, Path, ReadHints, list[str]], Parts | CdiScan] | None
     )  #: None: recognised, but not to be read as a scan
     advice: str = ""  #: what to do with a file that is recognised and not read
+    writer: str = ""  #: who writes such files, for docs/formats.md
+    content: str = ""  #: what is read of them
+    tested: str = "constructed"  #: the real file it was tried on
 
 
 def _foreign(place: str) -> tuple[Format, ...]:
     return tuple(Format(name, test, None, advice) for where, name, test, advice in FOREIGN if where == place)
 
 
-_VOLUME = Format("a reconstructed volume", is_volume, None, "open it as a volume (read_volume, or drop it on napari)")
+_VOLUME = Format("a reconstructed volume", lambda file: find_volume(file, truth=False) is not None, None,
+                 "open it as a volume (read_volume, or drop it on napari)",
+                 "here, nabu, tomwer, NXtomoproc, tomocupy, tomopy-cli, CIL, pyxas, tomviz",
+                 "the volume, voxel size, history")  # fmt: skip
+
+_FLATS = "projections, flats, darks, angles, pixel size, energy"
 
 #: First hit wins. Reconstructions come first: they use the paths of projections.
 FORMATS: tuple[Format, ...] = (
-    *_foreign("first"),
+    Format(cxi.RESULT, cxi.is_result, None, _VOLUME.advice, "PyNX, cdiutils, COSMIC", "the object, as a volume"),
+    Format(cxi.NAME, cxi.detect, cxi.read, "", "CXIDB, PyNX, cdiutils, bcdi, cdtools",
+           "diffraction pattern, mask, energy, distance", "PETRAIII_P25_Near_Field_Ptycho.cxi, typical_raw.cxi"),
     _VOLUME,
-    Format(cil.NAME, cil.detect, cil.read),
-    *_foreign("before exchange"),
-    Format(exchange.NAME, exchange.detect, exchange.read),
-    Format(fxi.NAME, fxi.detect, fxi.read),
-    Format(nxtomo.NAME, nxtomo.detect, nxtomo.read),
+    Format(cil.NAME, cil.detect, cil.read, "", "CIL (both of its layouts)",
+           "line integrals, angles, named axes; cone beams are marked", "Sinogram_Rock_sample_3D.nxs"),
+    Format(xrf_tomo.NAME, xrf_tomo.detect, xrf_tomo.read, "", "xrf_tomo, PyXRF (HXN, SRX)",
+           "maps of one element at all angles"),
+    Format(exchange.NAME, exchange.detect, exchange.read, "",
+           "APS, ALS 8.3.2, SLS TOMCAT, Sirius, SESAME, tomocupy, here", _FLATS + ", shifts",
+           "tooth.h5, meta_mock.h5, DataExchange-example4.h5"),
+    Format(fxi.NAME, fxi.detect, fxi.read, "", "NSLS-II 18-ID", _FLATS, "fly_scan_id_24737_limited.h5"),
+    Format(nxtomo.NAME, nxtomo.detect, nxtomo.read, "", "Diamond, ESRF nxtomo 1.0 to 2.1, nxtomomill, Mantid Imaging",
+           _FLATS, "24737_nxtomo_lib.nx, 24737_dls_tomo_entry.nxs, k11-18014.nxs, tooth_nxtomomill_link.nx"),
+    Format(eiger.NAME, eiger.detect, eiger.read, "", "Dectris Eiger: PETRA P10, NanoMAX, CRISTAL, SIXS, velociprobe, …",
+           "frames of a rocking scan, mask", "eiger4m_bitshuffle_frame.h5"),
+    Format(bliss.NAME, bliss.detect, bliss.read, "", "ESRF ID01", "frames of a rocking scan, mask, geometry"),
     *_foreign("after nxtomo"),
-    Format(als832.NAME, als832.detect, als832.read),
+    Format(xrf_maps.ONE, xrf_maps.is_map, xrf_maps.refuse_one, "", "PyXRF, XRF-Maps", "nothing: open its folder"),
+    Format(bliss_tomo.NAME, bliss_tomo.detect, bliss_tomo.read, "", "ESRF tomography beamlines",
+           "projections, flats, darks of one scan, rotation"),
+    Format(als832.NAME, als832.detect, als832.read, "", "ALS 8.3.2 before 2021", _FLATS, "als832_read_stack.h5"),
+    Format(electron.HYPERSPY, electron.detect_hyperspy, electron.read_hyperspy, "", "HyperSpy (.hspy)",
+           "a stack with its tilt axis"),
+    Format(electron.EMD, electron.detect_emd, electron.read_emd, "", "tomviz, Berkeley, py4DSTEM",
+           "a stack with its tilt axis; volumes"),
+    Format(electron.VELOX, electron.detect_velox, electron.read_velox, "", "Thermo Fisher Velox",
+           "frames and the stage's tilt"),
+    Format(nxdata.NAME, nxdata.detect, nxdata.read, "", "Savu, DAWN, mapping scans", "signal and its axis of angles"),
     *_foreign("after als832"),
-    Format(generic.NAME, lambda file: True, generic.read),
-)
+    Format(generic.NAME, lambda file: True, generic.read, "", "anybody", "the dataset and the angles that you name"),
+)  # fmt: skip
 
 
 def format_of(file: h5py.File) -> Format:
@@ -128,10 +173,10 @@ def _line(error: Exception) -> str:
 
 
 def _parts(path: Path, hints: ReadHints, notices: list[str]) -> Parts | CdiScan:
-    if (place := place_of(path, hints)) is not None:
-        return place.read(path, hints, notices)
     parts: Parts | CdiScan
-    if identify(path) == "tiff":
+    if (place := place_of(path, hints)) is not None:
+        parts = place.read(path, hints, notices)
+    elif identify(path) == "tiff":
         parts = tiff.read(path, hints, notices)
     else:
         with opened(path, notices) as file:

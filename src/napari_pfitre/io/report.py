@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,22 @@ import numpy as np
 
 from ..errors import PfitreError, QuestionError
 from ..frames import size_text
-from ..scans import TomoScan
-from . import volume_tiff
+from ..scans import CdiScan, TomoScan
+from . import volume_slices, volume_tiff, volume_zarr
 from .angles import span_text
 from .extras import images
 from .hdf5 import compression, missing_filters, opened
 from .hints import ReadHints
+from .mrc import MrcFrames
 from .parts import assemble
+from .places import place_of
 from .quantity import look
 from .reading import format_of, read_parts
 from .sniff import identify
 from .tiff import NAME as TIFF
 from .tiff_frames import TiffFrames
 from .volume_hdf5 import Facts, facts, find_volume
+from .volumes import foreign_volume
 
 __all__ = ["DatasetInfo", "FileReport", "inspect_file"]
 
@@ -59,6 +64,7 @@ class FileReport:
     size: int = 0  #: bytes
     datasets: tuple[DatasetInfo, ...] = ()
     scan: TomoScan | None = None
+    pattern: CdiScan | None = None  #: the diffraction pattern that `read_scan` would give
     volume: DatasetInfo | None = None  #: the reconstructed volume that `read_volume` would read
     facts: Facts | None = None  #: what the file says about that volume
     problem: PfitreError | None = None  #: why there is no scan: an error, or a QuestionError with its hint
@@ -67,7 +73,7 @@ class FileReport:
     @property
     def usable(self) -> bool:
         """Whether `read_scan` or `read_volume` reads the file as it stands, with the hints given."""
-        return self.scan is not None or self.volume is not None
+        return self.scan is not None or self.pattern is not None or self.volume is not None
 
     @property
     def question(self) -> QuestionError | None:
@@ -79,6 +85,8 @@ class FileReport:
         out = [f"{self.path.name}: {self.format}, {size_text(self.size)}"]
         if self.scan is not None:
             out += _scan_lines(self.scan, self._source())
+        elif self.pattern is not None:
+            out += _pattern_lines(self.pattern)
         elif self.volume is not None:
             out += [_row("volume", f"{' × '.join(str(n) for n in self.volume.shape)} (z, y, x), {self.volume.dtype}")]
             out += [_row("stored in", str(self.volume))] if self.volume.path else []
@@ -90,6 +98,38 @@ class FileReport:
             out += [_row("dataset", str(dataset)) for dataset in self.datasets[:12]]
             if len(self.datasets) > 12:
                 out.append(_row("", f"and {len(self.datasets) - 12} more datasets"))
+        return out
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as values that JSON can hold, in SI units and degrees."""
+        out: dict[str, Any] = {
+            "file": str(self.path),
+            "format": self.format,
+            "bytes": self.size,
+            "usable": self.usable,
+            "datasets": [dataclasses.asdict(dataset) for dataset in self.datasets],
+            "notices": list(self.notices),
+        }
+        if self.problem is not None and not self.usable:
+            out["problem"] = str(self.problem)
+        if self.question is not None and not self.usable:
+            out["question"] = {"hint": self.question.hint, "choices": list(self.question.choices)}
+        if self.scan is not None:
+            out["scan"] = _scan_dict(self.scan)
+        if self.pattern is not None:
+            keys = ("name", "shape", "centre", "energy_kev", "distance", "pixel_size", "rocking_step")
+            out["pattern"] = {key: getattr(self.pattern, key) for key in keys}
+        if self.volume is not None:
+            about = self.facts
+            made = None if about is None or about.provenance is None else dataclasses.asdict(about.provenance)
+            out["volume"] = {
+                "dataset": self.volume.path,
+                "shape": self.volume.shape,
+                "dtype": self.volume.dtype,
+                "voxel_size": None if about is None else about.voxel_size,
+                "unit": None if about is None else about.unit,
+                "provenance": made,
+            }
         return out
 
     def _source(self) -> DatasetInfo | None:
@@ -151,6 +191,40 @@ def _scan_lines(scan: TomoScan, stored: DatasetInfo | None) -> list[str]:
     return out
 
 
+def _scan_dict(scan: TomoScan) -> dict[str, Any]:
+    angles, rows, columns = scan.shape
+    return {
+        "name": scan.name,
+        "dataset": scan.source.dataset if scan.source else "",
+        "shape": {"angles": angles, "rows": rows, "columns": columns},
+        "dtype": str(scan.projections.dtype),
+        "axis_order": scan.axis_order,
+        "quantity": scan.quantity,
+        "angles_deg": np.rad2deg(scan.angles).tolist(),
+        "missing_wedges_deg": [wedge._asdict() for wedge in scan.missing_wedges],
+        "flats": 0 if scan.flats is None else len(scan.flats),
+        "darks": 0 if scan.darks is None else len(scan.darks),
+        "pixel_size": scan.pixel_size,
+        "energy_kev": scan.energy_kev,
+        "centre": scan.centre,
+    }
+
+
+def _pattern_lines(scan: CdiScan) -> list[str]:
+    frames, rows, columns = scan.shape
+    pixel = "unknown" if scan.pixel_size is None else " × ".join(_length_text(size) for size in scan.pixel_size)
+    step = "unknown" if scan.rocking_step is None else f"{np.rad2deg(scan.rocking_step):.4g}°"
+    return [
+        _row("pattern", f"{frames} frames of {rows} rows × {columns} columns, {scan.intensity.dtype}"),
+        _row("mask", "none" if scan.mask is None else f"{int(np.count_nonzero(scan.mask))} pixels"),
+        _row("peak", "unknown" if scan.centre is None else "at " + ", ".join(f"{c:.4g}" for c in scan.centre)),
+        _row("energy", "unknown" if scan.energy_kev is None else f"{scan.energy_kev:.6g} keV"),
+        _row("distance", "unknown" if scan.distance is None else f"{scan.distance:.4g} m"),
+        _row("pixel size", pixel),
+        _row("rocking step", step),
+    ]
+
+
 def _volume_lines(about: Facts) -> list[str]:
     voxel = (
         "unknown"
@@ -193,8 +267,15 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
     scan: TomoScan | None = None
     problem: PfitreError | None = None
     size = path.stat().st_size if path.is_file() else 0
+    pattern: CdiScan | None = None
     try:
-        if identify(path) == "tiff":
+        module = None if given.angles else foreign_volume(path)
+        if module is not None:
+            about = module.facts(path)
+            format_name, volume = "a reconstructed volume", _elsewhere(path)
+        elif path.is_dir() or place_of(path, given) is not None:
+            pass
+        elif identify(path) == "tiff":
             format_name = TIFF
             frames = TiffFrames(path)
             info = DatasetInfo("", tuple(frames.shape), str(frames.dtype), frames.nbytes, size)
@@ -210,12 +291,34 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
                     about, volume = facts(file, found), _info(found, found.name)
         if volume is None:
             parts = read_parts(path, given, notices)
-            format_name = parts.format
-            scan = assemble(parts, given)
-            notices = list(scan.notices)
+            if isinstance(parts, CdiScan):
+                pattern = parts
+                format_name = parts.source.format if parts.source is not None else "a diffraction pattern"
+                notices = list(parts.notices)
+            else:
+                format_name = parts.format
+                scan = assemble(parts, given)
+                notices = list(scan.notices)
     except PfitreError as error:
         problem = error
-    return FileReport(path, format_name, size, datasets, scan, volume, about, problem, tuple(dict.fromkeys(notices)))
+    told = tuple(dict.fromkeys(notices))
+    return FileReport(path, format_name, size, datasets, scan, pattern, volume, about, problem, told)
+
+
+def _elsewhere(path: Path) -> DatasetInfo:
+    """The volume in a file or folder that is neither HDF5 nor TIFF."""
+    if volume_zarr.is_volume(path):
+        stored = volume_zarr.array(path)
+        shape, dtype = tuple(int(n) for n in stored.shape)[-3:], np.dtype(stored.dtype)
+    elif volume_slices.is_volume(path):
+        slices = volume_slices.slices(path)
+        first = TiffFrames(slices[0])
+        shape, dtype = (len(slices), *first.shape[1:]), first.dtype
+    else:
+        frames = MrcFrames(path)
+        shape, dtype = frames.shape, frames.dtype
+    size = path.stat().st_size if path.is_file() else 0
+    return DatasetInfo("", shape, str(dtype), math.prod(shape) * dtype.itemsize, size)
 
 
 def _info(image: h5py.Dataset, path: str) -> DatasetInfo:

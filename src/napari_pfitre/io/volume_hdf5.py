@@ -25,6 +25,7 @@ import numpy as np
 from ..errors import FormatError
 from ..results import Provenance, Volume
 from .atomic import replacing, tree
+from .electron import emd_volume
 from .exchange import OWN, is_reconstruction
 from .hdf5 import children, find, opened
 from .presence import check, present
@@ -33,6 +34,12 @@ from .values import attribute, attribute_value, length, number, row, text
 __all__ = ["Facts", "facts", "find_volume", "read", "write"]
 
 _ROOT = "entry0000/reconstruction"
+#: of a volume below the first path: where its history is, and its name
+_HISTORIES = (
+    ((f"/{_ROOT}", f"{_ROOT}/configuration/provenance"), "entry0000/title"),
+    (("/entry/data", "entry/reconstruction/parameters/provenance"), "entry/title"),
+    (("/exchange/data", f"{OWN}/provenance"), ""),
+)
 
 
 def write(volume: Volume, path: Path) -> None:
@@ -92,9 +99,9 @@ def _data(parent: h5py.Group, name: str, data: np.ndarray, volume: Volume | None
             positions.attrs["voxel_size"] = size  # the axis holds it too, rounded
 
 
-def find_volume(file: h5py.File) -> h5py.Dataset | None:
-    """The reconstructed volume in a file: ours, nabu's, NXtomoproc's, the one in Data Exchange, or else the
-    truth of a simulated scan; None if there is none."""
+def find_volume(file: h5py.File, truth: bool = True) -> h5py.Dataset | None:
+    """The reconstructed volume in a file: ours, nabu's, NXtomoproc's, CIL's, pyxas's, tomviz's, the one in Data
+    Exchange, or else (unless not `truth`) the truth of a simulated scan; None if there is none."""
     data = find(file, "exchange/data")
     if is_reconstruction(data):
         return data
@@ -113,8 +120,13 @@ def find_volume(file: h5py.File) -> h5py.Dataset | None:
     data = find(file, "entry1/tomo_entry/data/data")
     if attribute(data, "data_type") == "ImageData":
         return data
-    truth = find(file, f"{OWN}/truth/data")
-    return truth if isinstance(truth, h5py.Dataset) else None
+    image = find(file, "img")
+    if isinstance(image, h5py.Dataset) and image.ndim == 3 and "rot_cen" in file:
+        return image
+    if (data := emd_volume(file)) is not None:
+        return data
+    known = find(file, f"{OWN}/truth/data") if truth else None
+    return known if isinstance(known, h5py.Dataset) else None
 
 
 class Facts(NamedTuple):
@@ -141,12 +153,12 @@ def facts(file: h5py.File, stored: h5py.Dataset) -> Facts:
     _, trouble = present(stored, 0)
     if trouble:
         raise FormatError(trouble)
-    process = _process(file, stored)
     provenance, name = None, attribute(stored.parent, "name")
-    if process is not None:
-        if isinstance(found := find(process, "configuration/provenance"), h5py.Dataset):
+    for place, title in _HISTORIES:
+        if stored.name.startswith(place[0]) and isinstance(found := find(file, place[1]), h5py.Dataset):
             provenance = _provenance(text(found))
-        name = text(find(file, "entry0000/title")) or name
+        if title and stored.name.startswith(place[0]):
+            name = text(find(file, title)) or name
     voxel = _voxel_size(stored.parent, stored.shape) if stored.ndim == 3 else None
     return Facts(name or path.stem, voxel, attribute(stored, "units") or "1/pixel", provenance)
 

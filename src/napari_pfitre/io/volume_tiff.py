@@ -7,6 +7,7 @@ Image > Show Info.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,33 +27,40 @@ _IMAGEJ_LIMIT = 4_000_000_000
 
 def write(volume: Volume, path: Path) -> None:
     """One file of float32 slices; over 4 GB BigTIFF without ImageJ's description (Fiji: through Bio-Formats)."""
-    data = np.asarray(volume.data)
+    data = volume.data
+    shape = tuple(int(n) for n in data.shape)
+    n_bytes = 4 * math.prod(shape)
     about = {
         _KEY: 1,
         "name": volume.name,
         "unit": volume.unit,
-        "shape": data.shape,  # TIFF readers drop axes of length 1
+        "shape": shape,  # TIFF readers drop axes of length 1
         "voxel_size": volume.voxel_size,
         "provenance": None if volume.provenance is None else volume.provenance.to_json(),
     }
     options: dict = {"photometric": "minisblack", "contiguous": True}
-    big = data.nbytes > _IMAGEJ_LIMIT
+    big = n_bytes > _IMAGEJ_LIMIT
     metadata: dict = {"axes": "ZYX", "Info": json.dumps(about)}
     if volume.voxel_size is not None:
         z, y, x = (size * 1e6 for size in volume.voxel_size)
         metadata |= {"spacing": z, "unit": "um"}
         options["resolution"] = (1 / x, 1 / y)
+    slices = (np.asarray(data[at], dtype=np.float32) for at in range(shape[0]))  # never all of them in memory
     with replacing(path) as temporary:
         if big:
             tifffile.imwrite(
                 temporary,
-                data.astype(np.float32, copy=False),
+                slices,
+                shape=shape,
+                dtype=np.float32,
                 bigtiff=True,
                 description=json.dumps(about),
                 metadata=None,
             )
         else:
-            tifffile.imwrite(temporary, data.astype(np.float32, copy=False), imagej=True, metadata=metadata, **options)
+            tifffile.imwrite(
+                temporary, slices, shape=shape, dtype=np.float32, imagej=True, metadata=metadata, **options
+            )
 
 
 def _about(path: Path) -> dict | None:

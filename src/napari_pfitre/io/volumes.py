@@ -1,62 +1,131 @@
-"""`write_volume` and `read_volume`: HDF5 (NXprocess) with everything, TIFF for Fiji."""
+"""`write_volume` and `read_volume`, and the one table of formats that volumes are written in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import FormatError
 from ..results import Volume
-from . import volume_hdf5, volume_tiff
+from . import (
+    mrc,
+    volume_exchange,
+    volume_hdf5,
+    volume_mrc,
+    volume_nxtomoproc,
+    volume_slices,
+    volume_tiff,
+    volume_zarr,
+)
 from .atomic import target
+from .links import follow
 from .sniff import identify
 
-__all__ = ["read_volume", "write_volume"]
-
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".nx")
-TIFF_SUFFIXES = (".tif", ".tiff")
+__all__ = ["VOLUME_FORMATS", "VolumeFormat", "foreign_volume", "read_volume", "volume_format", "write_volume"]
 
 
-def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """Write a volume; the extension decides on the format.
+class VolumeFormat(NamedTuple):
+    """A format that volumes are written in."""
+
+    layout: str  #: as ``layout=`` names it
+    title: str
+    suffixes: tuple[str, ...]  #: the first format that has a suffix is the one it stands for
+    write: Callable[[Volume, Path], None]  #: slice by slice, atomic
+    opened_by: str = ""
+    companions: bool = False  #: whether it holds a volume's `layers`; they become files beside it otherwise
+    folder: bool = False
+
+
+_HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx")
+
+VOLUME_FORMATS: tuple[VolumeFormat, ...] = (
+    VolumeFormat("nxprocess", "HDF5, NXprocess with its whole history", _HDF5, volume_hdf5.write,
+                 "silx, h5web, DAWN, tomwer, nabu", companions=True),
+    VolumeFormat("nxtomoproc", "HDF5, NeXus NXtomoproc", _HDF5, volume_nxtomoproc.write, "Mantid Imaging, NeXus tools"),
+    VolumeFormat("exchange", "HDF5, Data Exchange after reconstruction", _HDF5, volume_exchange.write,
+                 "tomopy-cli, tomocupy, tomviz"),
+    VolumeFormat("tiff", "TIFF, an ImageJ hyperstack", (".tif", ".tiff"), volume_tiff.write, "Fiji, everything"),
+    VolumeFormat("slices", "a folder of TIFF slices", ("",), volume_slices.write, "everything", folder=True),
+    VolumeFormat("zarr", "OME-Zarr 0.4, several resolutions", (".zarr",), volume_zarr.write,
+                 "napari-ome-zarr, Fiji, neuroglancer", folder=True),
+    VolumeFormat("mrc", "MRC, mode 2", (".mrc", ".rec"), volume_mrc.write, "IMOD, ChimeraX, Dynamo"),
+)  # fmt: skip
+
+
+def volume_format(path: Path, layout: str | None = None) -> VolumeFormat:
+    """The format that a name stands for, or the one that `layout` names.
+
+    Raises
+    ------
+    FormatError
+        When there is none.
+    """
+    suffix = path.suffix.lower()
+    if layout is not None:
+        found = [row for row in VOLUME_FORMATS if row.layout == layout]
+        if not found:
+            raise FormatError(
+                f"there is no layout {layout!r}; choose one of {', '.join(row.layout for row in VOLUME_FORMATS)}"
+            )
+        if suffix not in found[0].suffixes:
+            wanted = " ".join(filter(None, found[0].suffixes)) or "no suffix: it is a folder"
+            raise FormatError(f"{found[0].title} is not written to {path.name}; its name has {wanted}")
+        return found[0]
+    row = next((row for row in VOLUME_FORMATS if suffix and suffix in row.suffixes), None)
+    if row is None:
+        known = " ".join(dict.fromkeys(s for row in VOLUME_FORMATS for s in row.suffixes if s))
+        raise FormatError(
+            f"a volume is written as HDF5 or TIFF, OME-Zarr or another format of the table, but {path.name} ends in "
+            f"{suffix or 'nothing'}; use one of {known}"
+        )
+    return row
+
+
+def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False, layout: str | None = None) -> list[Path]:
+    """Write a volume; the extension decides on the format, `layout` where several have the same.
+
+    Nothing is under the final name before all is written. The data are asked for slice by slice (``volume.data[z]``),
+    so they may be larger than memory.
 
     Returns
     -------
     list of Path
-        The files written.
+        The files (of some formats: the folder) written.
 
     Raises
     ------
     FormatError
         When the path is the scan's own file, exists (unless `overwrite`), is in use, or has another extension.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in HDF5_SUFFIXES + TIFF_SUFFIXES:
-        known = " ".join(HDF5_SUFFIXES + TIFF_SUFFIXES)
-        raise FormatError(
-            f"a volume is written as HDF5 or TIFF, but {Path(path).name} ends in {suffix or 'nothing'}; use one of "
-            f"{known}"
-        )
-    if volume.data.ndim != 3 or 0 in volume.data.shape:
+    form = volume_format(Path(path), layout)
+    if len(volume.data.shape) != 3 or 0 in volume.data.shape:
         raise FormatError(f"a volume has three axes and is not empty; {volume.name} has shape {volume.data.shape}")
     source = volume.provenance.source.get("path") if volume.provenance is not None else None
-    path = target(path, overwrite=overwrite, sources=(Path(source) if source else None,))
-    if suffix in HDF5_SUFFIXES:
-        volume_hdf5.write(volume, path)
-        return [path]
-    written = []
-    volume_tiff.write(volume, path)
-    written.append(path)
-    for name, data in volume.layers.items():
-        # TIFF holds one array: companions become files beside it
+    path = target(path, overwrite=overwrite, sources=(Path(source) if source else None,), folder=form.folder)
+    form.write(volume, path)
+    written = [path]
+    for name, data in () if form.companions else volume.layers.items():
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
-        beside = target(path.with_name(f"{path.stem}_{safe}{path.suffix}"), overwrite=overwrite)
-        volume_tiff.write(Volume(data, volume.voxel_size, volume.provenance, f"{volume.name} {name}", ""), beside)
+        beside = target(path.with_name(f"{path.stem}_{safe}{path.suffix}"), overwrite=overwrite, folder=form.folder)
+        form.write(Volume(data, volume.voxel_size, volume.provenance, f"{volume.name} {name}", ""), beside)
         written.append(beside)
     return written
 
 
-def read_volume(path: str | Path) -> Volume:
-    """Read a reconstructed volume, into memory: written here, by nabu, as NXtomoproc or Data Exchange, or a TIFF stack.
+def foreign_volume(path: Path):
+    """The module that reads a volume from what is neither HDF5 nor TIFF; None when it is one of these."""
+    for module in (volume_zarr, volume_slices):
+        if module.is_volume(path):
+            return module
+    return volume_mrc if mrc.is_volume(path) else None
+
+
+def read_volume(path: str | Path, *, links: str | None = None) -> Volume:
+    """Read a reconstructed volume, into memory.
+
+    Written here in any format, by nabu, as NXtomoproc or Data Exchange, by CIL, pyxas or tomviz; a TIFF stack, an
+    OME-Zarr folder, MRC.
 
     Raises
     ------
@@ -64,4 +133,7 @@ def read_volume(path: str | Path) -> Volume:
         When the file holds none.
     """
     path = Path(path).expanduser()
-    return volume_tiff.read(path) if identify(path) == "tiff" else volume_hdf5.read(path)
+    if (module := foreign_volume(path)) is not None:
+        return module.read(path)
+    with follow(links == "anywhere"):
+        return volume_tiff.read(path) if identify(path) == "tiff" else volume_hdf5.read(path)
