@@ -11,13 +11,16 @@ from napari_pfitre import finish
 from napari_pfitre.errors import OptionError, ScanError
 from napari_pfitre.metrics import psnr
 from napari_pfitre.options import as_dict, from_dict
-from napari_pfitre.recipes import RECIPES, blocks
+from napari_pfitre.recipes import RECIPES as ALL_RECIPES
+from napari_pfitre.recipes import blocks
 from napari_pfitre.recipes.fista_tv import FistaTvOptions
 from napari_pfitre.recipes.noise import noise_level
 from napari_pfitre.recipes.recipe import WORK_SPACE
 from napari_pfitre.results import Provenance
+from napari_pfitre.scans import TomoScan
 from napari_pfitre.twin import SimulateOptions, simulate
 
+RECIPES = {name: recipe for name, recipe in ALL_RECIPES.items() if recipe.scan_type is TomoScan}
 EVERY = pytest.mark.parametrize("name", RECIPES)
 
 

@@ -69,16 +69,15 @@ def align_to(psi: np.ndarray, target: np.ndarray, *, untwin: bool = True) -> tup
     psi, target = _checked(psi), _checked(target)
     if psi.shape != target.shape:
         raise ValueError(f"objects to compare should have one shape; they have {psi.shape} and {target.shape}")
-    best: tuple[float, np.ndarray, bool, tuple] | None = None
     flat = remove_ramp(psi)
+    found: list[tuple[float, np.ndarray, bool, tuple]] = []
     for turned in (False, True) if untwin else (False,):
         one = twin(flat) if turned else flat
         shift = _displacement(np.abs(one), np.abs(target))
         moved = _fitted(_moved(one, shift), target)
-        overlap = float(np.vdot(target, moved).real)
-        if best is None or overlap > best[0]:
-            best = (overlap, moved, turned, shift)
-    return best[1], best[2], best[3]
+        found.append((float(np.vdot(target, moved).real), moved, turned, shift))
+    _, moved, turned, shift = max(found, key=lambda one: one[0])
+    return moved, turned, shift
 
 
 def compare(psi: np.ndarray, truth: np.ndarray, *, support: np.ndarray | None = None,

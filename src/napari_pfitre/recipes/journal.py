@@ -12,7 +12,7 @@ import numpy as np
 
 from ..options import as_dict
 from ..results import Provenance, Volume
-from ..scans import Step, TomoScan
+from ..scans import CdiScan, Step, TomoScan
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +60,7 @@ class Journal:
         return Volume(data, voxel, provenance, name=f"{scan.name} · {self.recipe}")
 
 
-def _source(scan: TomoScan) -> dict[str, Any]:
+def _source(scan: TomoScan | CdiScan) -> dict[str, Any]:
     if scan.source is None:
         return {"name": scan.name}
     facts: dict[str, Any] = {

@@ -95,6 +95,7 @@ class Found(NamedTuple):
     psi: torch.Tensor  #: (z, y, x), complex64
     support: torch.Tensor  #: bool
     free: float  #: chi² of the voxels kept out; of the used ones when none were
+    seed: int
 
 
 def phase_retrieval(scan: CdiScan, options: PhaseRetrievalOptions, device: str = "auto") -> Run:
@@ -129,10 +130,12 @@ def phase_retrieval(scan: CdiScan, options: PhaseRetrievalOptions, device: str =
     if options.refinement and not stopped:
         psi, stopped = yield from _refined(pattern, psi, best.support, options, total)
     figures = {
-        "starts": len(found), "starts as good": len(good), "best seed": options.seed + found.index(best),
+        "starts": len(found), "starts as good": len(good), "best seed": best.seed,
         "median free chi2 of starts": float(np.median([one.free for one in found])),
     } | {f"oversampling {axis}": ratio for axis, ratio in zip("zyx", ratios, strict=True)}  # fmt: skip
     ordered = [best, *(one for one in good if one is not best)]
+    step = len(found) * len(schedule) if stopped else total
+    yield Progress(step, total, "displacement, strain, resolution", None, None, _shown(pattern, psi))
     return object_volume(
         scan, pattern, pattern.to_centre(psi), [pattern.to_centre(one.psi) for one in ordered],
         recipe="phase-retrieval", options=options, device=where, clock=clock, figures=figures, partial=stopped,
@@ -154,14 +157,19 @@ def _start(
     for now in phasing(pattern.A, pattern.amplitude, x, support, schedule, beta=options.beta, shrink=shrink):
         shown = None
         if now.k % SHOWN == 0 or now.k == len(schedule):
-            shown = Preview(0, pattern.to_centre(now.x).abs().cpu().numpy())
+            shown = _shown(pattern, now.x)
         step = number * len(schedule) + now.k
         stop = yield Progress(step, total, f"{text}, {now.algorithm}", None, now.misfit**0.5, shown)
         if stop:
             break
     psi = now.x * now.support
     own, free = pattern.chi2(pattern.to_centre(psi))
-    return Found(psi, now.support, own if pattern.kept_out is None else free), bool(stop)
+    return Found(psi, now.support, own if pattern.kept_out is None else free, options.seed + number), bool(stop)
+
+
+def _shown(pattern: Pattern, psi: torch.Tensor) -> Preview:
+    """The amplitude with its middle in the middle."""
+    return Preview(0, pattern.to_centre(psi).abs().cpu().numpy())
 
 
 def _mean(pattern: Pattern, best: Found, good: list[Found]) -> torch.Tensor:
@@ -194,7 +202,7 @@ def _refined(
         psi = now.x
         shown = None
         if now.k % SHOWN == 0 or now.k == options.refinement:
-            shown = Preview(0, pattern.to_centre(psi).abs().cpu().numpy())
+            shown = _shown(pattern, psi)
         stop = bool((yield Progress(first + now.k, total, "refinement", now.objective, None, shown)))
         if stop:
             break

@@ -9,7 +9,7 @@ from typing import Any
 from ..device import Memory, available_memory
 from ..errors import OptionError, ScanError
 from ..results import Run
-from ..scans import TomoScan
+from ..scans import CdiScan, TomoScan
 
 __all__ = ["Recipe"]
 
@@ -24,11 +24,11 @@ class Recipe:
     title: str  #: as shown: "FISTA-TV"
     summary: str  #: one sentence for a menu or a help text
     options_type: type  #: frozen dataclass; see `napari_pfitre.options`
-    generator: Callable[[TomoScan, Any, str], Run]
-    bytes_per_row: Callable[[TomoScan, Any], int]  #: memory that one row of the scan takes while it is reconstructed
-    scan_type: type = TomoScan
+    generator: Callable[[Any, Any, str], Run]
+    bytes_per_row: Callable[[Any, Any], int]  #: memory that one row of the scan takes while it is reconstructed
+    scan_type: type[TomoScan] | type[CdiScan] = TomoScan
 
-    def run(self, scan: TomoScan, options: Any = None, *, device: str = "auto") -> Run:
+    def run(self, scan: TomoScan | CdiScan, options: Any = None, *, device: str = "auto") -> Run:
         """Start a run. Counts are corrected with their flats and darks on the way; see `napari_pfitre.preprocess`.
 
         Raises
@@ -42,9 +42,14 @@ class Recipe:
             raise OptionError(f"{self.title} takes {self.options_type.__name__}, not {type(options).__name__}")
         if not isinstance(scan, self.scan_type):
             raise ScanError(f"{self.title} reconstructs a {self.scan_type.__name__}, not a {type(scan).__name__}")
+        if scan.metadata.get("beam") == "cone":
+            raise ScanError(
+                f"{scan.name} was measured with a cone beam and {self.title} assumes a parallel one; read it with "
+                "beam='parallel' if the cone is thin enough, or reconstruct it elsewhere (CIL, TIGRE)"
+            )
         return self.generator(scan, options, device)
 
-    def memory(self, scan: TomoScan, options: Any = None, *, device: str = "cpu") -> Memory:
+    def memory(self, scan: TomoScan | CdiScan, options: Any = None, *, device: str = "cpu") -> Memory:
         """What a run on all rows at once would need beside the scan, against what is free."""
         options = self.options_type() if options is None else options
         needed = WORK_SPACE + self.bytes_per_row(scan, options) * scan.shape[1]

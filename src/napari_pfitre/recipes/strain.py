@@ -67,7 +67,7 @@ def displacement(psi: np.ndarray, support: np.ndarray, q: np.ndarray) -> np.ndar
 
 
 def lab_frame(psi: np.ndarray, geometry: BraggGeometry) -> tuple[np.ndarray, float]:
-    """An object (centred at n // 2) on a cubic grid with the laboratory's axes (z, y, x), and the grid's step in metres.
+    """An object (centred at n // 2) on a cubic grid with the laboratory's axes (z, y, x), and its step in metres.
 
     Real and imaginary part are interpolated, never a phase. The step is the shortest of the voxel's edges; the grid
     holds what is brighter than 2 % of the maximum.

@@ -29,7 +29,7 @@ def replace_modulus(field, amplitude):
             gain = target / (size + np.float32(1e-30))
             field[i, j, 0] = re * gain
             field[i, j, 1] = im * gain
-        total += line
+        total += float(line)
     return total
 
 
@@ -69,8 +69,8 @@ def along(field, direction, amplitude, step, poisson, floor):
                     line += (size - d) * (size - d)
                     pull = np.float32(1) - d / (size + np.float32(1e-30))
                 fall += pull * (re * gr + im * gi)
-        value += line
-        slope += fall
+        value += float(line)
+        slope += float(fall)
     return value, 2 * slope
 
 
