@@ -7,8 +7,8 @@ next. With the detector arm's rotation D, direct beam ẑ and k = 2π/λ,
     k_f = k n,   n ∝ D (L ẑ + Δ_row p_row r̂ + Δ_column p_column ĉ),   Q = k_f − k ẑ,
 
 where Δ counts pixels from the direct beam, or is 0 when its place on the detector is not known. A pixel is a step of
-k_f along D r̂ or D ĉ, with the part along n taken out (a sphere, not a plane). When a sample circle of axis â turns by δ,
-a fixed pixel sees what was at Q − δ (â × Q): that is the step between frames.
+k_f along D r̂ or D ĉ, with the part along n taken out (a sphere, not a plane). When a sample circle of axis â turns by
+δ, a fixed pixel sees what was at Q − δ (â × Q): that is the step between frames.
 """
 
 from __future__ import annotations

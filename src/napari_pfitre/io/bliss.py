@@ -1,8 +1,8 @@
 """ESRF ID01 as BLISS writes it: rocking scans in a master whose datasets link to the detector's files.
 
 ``/1.1``, ``/sample_12.1`` and so on hold ``measurement/<detector>`` (frame, row, column), motors in
-``instrument/positioners`` (an array for the one that moved), and ``instrument/<detector>`` with distance, pixel size and
-the direct beam.
+``instrument/positioners`` (an array for the one that moved), and ``instrument/<detector>`` with distance, pixel size
+and the direct beam.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def _scan(file: h5py.File, path: Path, hints: ReadHints) -> str:
     known = [name for name in names(file)[:_MOST] if name.endswith(".1") and _detectors(file, name)]
     if hints.entry is not None:
         wanted_name = hints.entry.strip("/")
-        fitting = [n for n in known if n == wanted_name or re.fullmatch(rf"(.*_)?0*{re.escape(wanted_name)}(\.1)?", n)]
+        numbered = re.compile(rf"(.*_)?0*{re.escape(wanted_name)}(\.1)?")
+        fitting = [n for n in known if n == wanted_name or numbered.fullmatch(n)]
         if len(fitting) != 1:
             raise ScanError(f"{path.name} has no scan {wanted_name} with frames; it has {', '.join(known[:8])}")
         return fitting[0]
@@ -113,7 +114,8 @@ def _add_geometry(pattern: Pattern, file: h5py.File, scan: str, detector: str) -
     angles, scanned = _angles(motors, find(file, f"{scan}/measurement"), n_frames)
     missing = [name for name in _CIRCLES if name not in angles]
     if not scanned or missing or None in beam or pattern.energy_kev is None or pattern.distance is None:
-        lacking = ", ".join([*missing, *(["a moving circle"] if not scanned else [])]) or "energy, distance or direct beam"
+        moving = [] if scanned else ["a moving circle"]
+        lacking = ", ".join([*missing, *moving]) or "energy, distance or direct beam"
         notices.append(f"{scan} lacks {lacking}; the voxel size is unknown")
         return
     name, step = scanned

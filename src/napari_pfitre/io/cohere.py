@@ -113,9 +113,7 @@ def _scan_folders(experiment: Path, hints: ReadHints) -> list[Path]:
     return found
 
 
-def _array(
-    file: Path, experiment: Path, settings: Mapping[str, Any], hints: ReadHints, notices: list[str]
-) -> CdiScan:
+def _array(file: Path, experiment: Path, settings: Mapping[str, Any], hints: ReadHints, notices: list[str]) -> CdiScan:
     frames = TiffFrames(file)
     pattern = Pattern(NAME, file, "", frames, notices=notices, name=experiment.name)
     pattern.values = "amplitude" if file.name == "data.tif" else "intensity"
@@ -156,8 +154,8 @@ def _raw(experiment: Path, settings: Mapping[str, Any], hints: ReadHints, notice
     if data is None or number is None:
         named = settings.get("data_dir", "a data_dir")
         raise FormatError(
-            f"{experiment.name} holds settings of cohere and no data: neither preprocessed_data/prep_data.tif nor {named} "
-            "is there; open the folder with the raw frames"
+            f"{experiment.name} holds settings of cohere and no data: neither preprocessed_data/prep_data.tif nor "
+            f"{named} is there; open the folder with the raw frames"
         )
     folders = [p for p in sorted(data.iterdir()) if re.search(rf"_S0*{number[0]}$", p.name) and aps34idc.detect(p)]
     if not folders:

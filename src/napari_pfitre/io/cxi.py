@@ -1,8 +1,9 @@
 """CXI 1.x, the coherent imaging data bank's format, as PyNX, cdiutils and beamlines write it: patterns in, results out.
 
-/entry_N/data_1/data is normally a link to /entry_N/instrument_1/detector_1/data or to /entry_N/image_1/data. Everything
-is in SI units: energy in joules, lengths in metres. `mask` is a bit field: the bits below 0x1000 say what is wrong with a
-pixel, 0x1000 and above what is in it. PyNX writes 1 for a pixel not to be used, which is bit 0 of that field.
+/entry_N/data_1/data is normally a link to /entry_N/instrument_1/detector_1/data or to /entry_N/image_1/data.
+Everything is in SI units: energy in joules, lengths in metres. `mask` is a bit field: the bits below 0x1000 say what is
+wrong with a pixel, 0x1000 and above what is in it. PyNX writes 1 for a pixel not to be used, which is bit 0 of that
+field.
 """
 
 from __future__ import annotations
@@ -81,15 +82,15 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
     stored = require(file, dataset)
     if stored.ndim == 2:
         raise ScanError(
-            f"{dataset} in {path.name} is one frame of {stored.shape[0]} × {stored.shape[1]} pixels; a rocking scan has "
-            "three axes (frame, row, column): give the whole stack"
+            f"{dataset} in {path.name} is one frame of {stored.shape[0]} × {stored.shape[1]} pixels; a rocking scan "
+            "has three axes (frame, row, column): give the whole stack"
         )
     group = stored.parent
     positions = find(file, f"{entry}/sample_1/geometry_1/translation")
     if isinstance(positions, h5py.Dataset) and positions.shape[:1] == stored.shape[:1] and hints.technique != "cdi":
         raise QuestionError(
             f"the {stored.shape[0]} frames of {path.name} were taken at different places of the sample, as in "
-            "ptychography, which is not inverted here; pass technique='cdi' to read them as a rocking scan all the same",
+            "ptychography, which is not inverted here; pass technique='cdi' to read them as a rocking scan anyway",
             hint="technique",
             choices=("cdi",),
         )

@@ -1,8 +1,8 @@
 """Dectris Eiger: a master file that says how, and data files beside it with the frames.
 
 Older masters link ``/entry/data/data_000001`` and so on, one file of up to a thousand frames each; newer ones have one
-virtual dataset ``/entry/data/data`` over them, with a further axis for several thresholds. A data file dropped alone has
-the same ``/entry/data/data`` and nothing else. Gaps and masked pixels hold the largest value of the type.
+virtual dataset ``/entry/data/data`` over them, with a further axis for several thresholds. A data file dropped alone
+has the same ``/entry/data/data`` and nothing else. Gaps and masked pixels hold the largest value of the type.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
     pattern.name = path.stem.removesuffix("_master")
     pattern.mask = hinted_mask(hints, path, frames.shape) if hints.mask else _mask(file, frames)
     detector, specific = find(file, _DETECTOR), find(file, f"{_DETECTOR}/detectorSpecific")
-    for place, name in (("entry/instrument/beam", "incident_energy"), (f"{_DETECTOR}/detectorSpecific", "photon_energy")):
-        if isinstance(stored := find(file, f"{place}/{name}"), h5py.Dataset):
+    for place in ("entry/instrument/beam/incident_energy", f"{_DETECTOR}/detectorSpecific/photon_energy"):
+        if isinstance(stored := find(file, place), h5py.Dataset):
             pattern.energy_kev, said = energy_kev(stored, "eV")
             notices += [said] if said else []
             break

@@ -32,8 +32,8 @@ def settled_mask(values: np.ndarray, hints: ReadHints, what: str, path: Path) ->
     share = float(marked.mean())
     if share > 0.5:
         raise QuestionError(
-            f"the mask {what} of {path.name} marks {100 * share:.0f} % of the pixels: are those the bad ones or the good "
-            "ones? pass mask_means=",
+            f"the mask {what} of {path.name} marks {100 * share:.0f} % of the pixels: are those the bad ones or the "
+            "good ones? pass mask_means=",
             hint="mask_means",
             choices=("bad", "good"),
         )

@@ -1,8 +1,8 @@
 """Patterns as bare arrays: .npz and .npy from bcdi, cdiutils, PyNX, 3D-CDI-NN and AutoPhaseNN; TIFF when told so.
 
 An array says nothing about itself; the names that these programs give to keys and files do. bcdi, cdiutils and PyNX
-keep intensity under ``data`` and 1 for a bad voxel under ``mask`` (or ``data``, in a file whose name says mask); 3D-CDI-NN
-writes amplitudes from 0 to 1 to ``ft_crop….npy``; AutoPhaseNN keeps amplitude and object as ``arr_0`` and ``arr_1``.
+keep intensity under ``data`` and 1 for a bad voxel under ``mask`` (or ``data``, in a file whose name says mask);
+3D-CDI-NN writes amplitudes from 0 to 1 to ``ft_crop….npy``; AutoPhaseNN keeps amplitude and object as ``arr_0`` and ``arr_1``.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> CdiScan:
     data = found[key]
     if data.dtype.kind == "c":
         raise FormatError(
-            f"{path.name} holds complex numbers: a result, or a pattern whose phases are known already; what was measured "
-            "is real"
+            f"{path.name} holds complex numbers: a result, or a pattern whose phases are known already; what was "
+            "measured is real, give that file"
         )
     pattern = Pattern(NAME, path, key, data, notices=notices, name=path.stem)
     pattern.values = _values(path, key, found)

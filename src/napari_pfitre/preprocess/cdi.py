@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from ..diffractometer import located
 from ..errors import ScanError
 from ..options import as_dict, check
 from ..scans import CdiScan, Step
@@ -93,6 +94,9 @@ def prepare_pattern(scan: CdiScan, options: CdiPrepareOptions | None = None) -> 
     least = options.threshold if options.threshold is not None else _STRAY if seen.counts else 0.0
     peak = _peak(scan, seen.peak, options.peak)
     size = _size(scan, peak, options, least, by)
+    # what is known of the instrument counts pixels of the file, and is used up here
+    about = {name: value for name, value in scan.metadata.items() if name != "diffractometer"}
+    scan = scan.replace(geometry=located(scan, peak), metadata=about)
     scan = crop_about(scan.replace(notices=tuple(notices)), peak, size, by)
     if options.use_flat:
         scan = flat_field(scan)
