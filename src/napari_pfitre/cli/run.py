@@ -31,10 +31,11 @@ class Methods(click.Group):
         return list(RECIPES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        from ..recipes import GRIDREC, PFITRE, RECIPES
+        from ..recipes import CDI_NN, GRIDREC, PFITRE, RECIPES
 
-        if cmd_name == PFITRE.name:  # with weights of one's own it runs where none came with the package
-            return method_command(PFITRE)
+        for recipe in (PFITRE, CDI_NN):  # with weights of one's own they run where none came with the package
+            if cmd_name == recipe.name:
+                return method_command(recipe)
         if cmd_name == GRIDREC.name and cmd_name not in RECIPES:
             raise click.UsageError("gridrec needs TomoPy, which is not installed here; conda-forge has it, or use fbp")
         return method_command(RECIPES[cmd_name]) if cmd_name in RECIPES else None

@@ -40,6 +40,7 @@ WIDER = 1.15  #: by how much the autocorrelation overestimates the oversampling,
 SURE, POSSIBLE = 0.95, 0.1  #: of the network's shape: always in the support; never beyond a voxel about it
 AVERAGE = 30  #: last steps of RAAR that are averaged
 ENDING = 20  #: steps of ER after RAAR
+AS_GOOD = 1.15  #: times the best free chi²: starts that are averaged
 TIGHTER = 1.4  #: times the threshold, the support of these
 
 
@@ -58,9 +59,9 @@ class CdiNnOptions:
     ] = 120  # fmt: skip
     starts: Annotated[
         int, {"min": 1, "max": 16, "label": "Starts", "tooltip": "How many of the network's answers, to the pattern "
-              "turned over in different ways, are phased; the best by chi² of voxels kept out is the result, and the "
-              "others tell how sure it is."},
-    ] = 2  # fmt: skip
+              "turned over in different ways, are phased; the best by chi² of voxels kept out is the result, averaged "
+              "with those as good, and all tell how sure it is."},
+    ] = 3  # fmt: skip
     refinement: Annotated[
         int, {"min": 1, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood."}
     ] = 20
@@ -135,6 +136,9 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
         best, phased_objects, stopped = yield from _phased(pattern, found, options, total)
         if refining and not stopped:
             best, stopped = yield from _refined(pattern, best, refining, total)
+    if phased:
+        done = total if not stopped else min(total, 2 + len(phased_objects) * options.steps)
+        yield Progress(done, total, "displacement, strain, resolution", None, None, _shown(best.psi))
     volume = object_volume(
         scan, pattern, best.psi, [one.psi for one in phased_objects], recipe="cdi-nn", options=options, device=where,
         clock=clock, figures=figures, partial=stopped, seed=options.seed, in_lab_frame=options.lab_frame,
@@ -200,8 +204,23 @@ def _phased(
 
 
 def _best(pattern: Pattern, done: list[Found]) -> Found:
-    """By the voxels that were kept out; by all, when none were."""
-    return min(done, key=lambda found: pattern.chi2(found.psi)[1 if pattern.kept_out is not None else 0])
+    """The start that foretells the voxels kept out best (or fits all, when none were), averaged with those as good."""
+    import torch
+
+    from ..metrics import align_to
+
+    misfits = [pattern.chi2(found.psi)[1 if pattern.kept_out is not None else 0] for found in done]
+    best = done[int(np.argmin(misfits))]
+    target = best.psi.cpu().numpy()
+    good = [
+        align_to(found.psi.cpu().numpy(), target)[0]
+        for found, misfit in zip(done, misfits, strict=True)
+        if found is not best and misfit <= AS_GOOD * min(misfits)
+    ]
+    if not good:
+        return best
+    mean = (target + sum(good)) / (1 + len(good))
+    return Found(torch.from_numpy(mean.astype(np.complex64)).to(best.psi.device), best.support)
 
 
 def _refined(
