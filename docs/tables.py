@@ -14,7 +14,7 @@ from napari_pfitre.cli.flags import Section, option_rows
 from napari_pfitre.cli.run import sections
 from napari_pfitre.cli.simulate import sections as simulate_sections
 from napari_pfitre.cli.train import cdi_sections, pfitre_sections
-from napari_pfitre.recipes import GRIDREC, PFITRE, RECIPES
+from napari_pfitre.recipes import CDI_NN, GRIDREC, PFITRE, RECIPES
 
 PAGE = Path(__file__).with_name("command-line.md")
 
@@ -27,7 +27,7 @@ def named_sections() -> dict[str, Section]:
         "train-cdi-nn": cdi_sections()[0],
         "quality": benchmark_sections()[0],
     }
-    for name, recipe in (RECIPES | {recipe.name: recipe for recipe in (GRIDREC, PFITRE)}).items():
+    for name, recipe in (RECIPES | {recipe.name: recipe for recipe in (GRIDREC, PFITRE, CDI_NN)}).items():
         method, preparation, reading = sections(recipe)
         found |= {name: method, "prepare": preparation, "read": reading}
     return found
