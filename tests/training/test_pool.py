@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_pfitre.networks import SlabNet
-from napari_pfitre.training.losses import FLOOR, image_loss
+from napari_pfitre.training.losses import error_of, image_loss
 from napari_pfitre.training.pool import Case, Pool, scenes_ahead
 from napari_pfitre.training.settings import TrainOptions
 from napari_pfitre.twin.scenes import Scenes
@@ -92,25 +92,19 @@ def test_widths_vary():
     assert len(widths) > 1
 
 
-def loss(image, truth):
-    """Its error, in units of the truth."""
-    return float(image_loss(image, truth).exp()) - FLOOR
-
-
-def test_the_loss_is_nothing_for_the_truth_and_minds_edges():
+def test_the_error_is_nothing_for_the_truth_and_minds_edges():
     truth = torch.zeros(1, 1, 16, 16)
     truth[..., 4:12, 4:12] = 1
-    assert loss(truth, truth) < 2e-4
+    assert error_of(truth, truth) < 2e-4
     blurred = torch.nn.functional.avg_pool2d(truth, 3, 1, 1)
     error = (blurred - truth).square().mean().sqrt()
-    assert loss(truth + error, truth) == pytest.approx(2 * float(error), rel=1e-3)
-    assert loss(blurred, truth) > 1.6 * error
+    assert error_of(truth + error, truth) == pytest.approx(2 * float(error), rel=1e-3)
+    assert error_of(blurred, truth) > 1.6 * error
 
 
 def test_a_tenth_less_error_is_worth_the_same_in_any_image():
-    truth, noise = torch.zeros(2, 1, 16, 16), torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    before = torch.cat([0.5 * noise, 8 * noise])
-    gains = [
-        float(image_loss(before[i, None], truth[:1]) - image_loss(0.9 * before[i, None], truth[:1])) for i in (0, 1)
-    ]
-    assert gains[0] == pytest.approx(gains[1], rel=0.02)
+    noise = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    for size in (0.5, 8.0):
+        given, truth = size * noise, torch.zeros(1, 1, 16, 16)
+        gain = image_loss(given, truth, given) - image_loss(0.9 * given, truth, given)
+        assert float(gain) == pytest.approx(0.1, rel=0.05)

@@ -80,9 +80,21 @@ class SlabNet(nn.Module):
         self.up_1 = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.join_1 = nn.Conv2d(2 * width, width, 3, padding=1)
         self.leave = nn.Conv2d(width, 1, 1)
-        for parameter in self.leave.parameters():
-            nn.init.zeros_(parameter)  # untrained it changes nothing
+        self._start()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _start(self) -> None:
+        """Weights that keep the size of features from layer to layer; untrained the network changes nothing."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                mode = "fan_in" if isinstance(module, nn.Conv2d) else "fan_out"
+                nn.init.kaiming_normal_(module.weight, mode=mode)
+                nn.init.zeros_(module.bias)
+            if isinstance(module, DenseBlock):
+                with torch.no_grad():  # a block begins as a small change, however many stand in a row
+                    module.fuse.weight.mul_(0.3)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, slab: torch.Tensor, unmeasured: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """(b, slices, y, x) in units of the volume's scale, (b, 1, y, x), (b, conditions) → (b, 1, y, x)."""

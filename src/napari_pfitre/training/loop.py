@@ -156,7 +156,7 @@ class Training:
         self.net.train()
         with half_precision(self.device):
             image = self.net(batch.slab, batch.hidden, batch.told)
-        loss = image_loss(image.float(), batch.truth)
+        loss = image_loss(image.float(), batch.truth, batch.given)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)

@@ -29,8 +29,8 @@ __all__ = ["Batch", "Case", "Pool", "scenes_ahead"]
 
 DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
 TRUE_INPUTS = 1 / 16  #: of a batch
-SPOILT = 0.6  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
-BACK_PROJECTED = 0.25  #: of the scenes start from a back-projection
+SPOILT = 0.4  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
+BACK_PROJECTED = 0.1  #: of the scenes start from a back-projection
 
 
 class Batch(NamedTuple):
@@ -40,6 +40,11 @@ class Batch(NamedTuple):
     hidden: torch.Tensor  #: (b, 1, y, x)
     told: torch.Tensor  #: (b, conditions)
     truth: torch.Tensor  #: (b, 1, y, x)
+
+    @property
+    def given(self) -> torch.Tensor:
+        """The slabs' middle slices, which the network is to mend, (b, 1, y, x)."""
+        return self.slab[:, self.slab.shape[1] // 2, None]
 
 
 class Case:

@@ -26,7 +26,7 @@ class TrainOptions:
     largest: Annotated[
         float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; from them a batch "
                 "takes parts, so that the network meets small and large features"},
-    ] = 2.0  # fmt: skip
+    ] = 1.5  # fmt: skip
     batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 4
     rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
     ] = 1e-3  # fmt: skip
