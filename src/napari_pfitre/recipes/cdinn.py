@@ -143,8 +143,10 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
         scan, pattern, best.psi, [one.psi for one in phased_objects], recipe="cdi-nn", options=options, device=where,
         clock=clock, figures=figures, partial=stopped, seed=options.seed, in_lab_frame=options.lab_frame,
     )  # fmt: skip
-    versions = {**volume.provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
-    return dataclasses.replace(volume, provenance=dataclasses.replace(volume.provenance, versions=versions))
+    provenance = volume.provenance
+    assert provenance is not None
+    versions = {**provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
+    return dataclasses.replace(volume, provenance=dataclasses.replace(provenance, versions=versions))
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ class Shape:
         """
         z, y, x = (axis.astype(np.float32) for axis in axes)
         length = np.linalg.norm(self.normals * spacing, axis=1)  # of a plane's distance for one voxel along its normal
-        depth = np.full((len(z), len(y), len(x)), np.inf, dtype=np.float32)
+        depth: np.ndarray = np.full((len(z), len(y), len(x)), np.inf, dtype=np.float32)
         soft = np.zeros_like(depth) if self.rounding else None
         sharp = 4.0 / max(self.rounding / float(np.mean(spacing)), 1e-6)  # 1 / voxels
         for (a, b, c), d, unit in zip(self.normals, self.offsets, length, strict=True):
@@ -95,16 +95,17 @@ def _planes(rng: np.random.Generator, kind: str) -> tuple[np.ndarray, np.ndarray
         normals = rng.normal(size=(count, 3))
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         return normals, np.exp(rng.uniform(np.log(0.55), 0, count))
-    normals, offsets = [], []
+    facets: list[np.ndarray] = []
+    growth: list[np.ndarray] = []
     energies = {family: rng.uniform(0.8, 1.25) for family in _FAMILIES}
     energies[(1, 1, 1)] = 1.0  # the lowest for fcc metals
     for family, energy in energies.items():
         if family != (1, 1, 1) and rng.random() < 0.25:
             continue
         unit = _equivalents(family)
-        normals.append(unit)
-        offsets.append(energy * np.exp(rng.normal(0, 0.08, len(unit))))  # kinetics, neighbours: facets grow unequally
-    planes, distances = np.concatenate(normals), np.concatenate(offsets)
+        facets.append(unit)
+        growth.append(energy * np.exp(rng.normal(0, 0.08, len(unit))))  # kinetics, neighbours: facets grow unequally
+    planes, distances = np.concatenate(facets), np.concatenate(growth)
     if kind == "Winterbottom":
         substrate = planes[rng.integers(len(planes))] if rng.random() < 0.7 else _rotation(rng)[0]
         planes = np.vstack([planes, substrate])

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -82,6 +82,14 @@ def seconds_of(options: CdiTrainOptions) -> int:
     return max(1, round(60 * options.minutes))
 
 
+class Stream(Protocol):
+    """What there is to learn from."""
+
+    index: int  #: of the crystal that comes next
+
+    def batch(self, step: int) -> Any: ...
+
+
 class CdiTraining:
     """Network, average, optimiser and how far they have come."""
 
@@ -94,7 +102,7 @@ class CdiTraining:
         self.net = (CrystalNet() if net is None else net).to(device)
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-        self.stream = CrystalStream(options)
+        self.stream: Stream = CrystalStream(options)
         self.step = 0
         self.seconds = 0.0
         self.losses: deque[tuple[float, ...]] = deque(maxlen=LOG_EVERY)

@@ -114,13 +114,10 @@ class CdiTuning(CdiTraining):
     def __init__(self, options: CdiTrainOptions, device: torch.device, net: CrystalNet, card: Card,
                  patterns: MeasuredPatterns):  # fmt: skip
         super().__init__(options, device, net)
-        self.patterns, self.card = patterns, card
+        self.stream = self.patterns = patterns
+        self.card = card
         self.before = self._misfit(self.average)
         self.after = self.before
-
-    def learn(self) -> None:
-        self.stream = self.patterns
-        super().learn()
 
     def loss_of(self, batch: Any) -> tuple[torch.Tensor, ...]:
         """The misfit, to be minimised and for the log."""
