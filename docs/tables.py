@@ -15,7 +15,9 @@ from napari_pfitre.cli.run import sections
 from napari_pfitre.cli.simulate import sections as simulate_sections
 from napari_pfitre.cli.train import cdi_sections, pfitre_sections
 from napari_pfitre.recipes import CDI_NN, GRIDREC, PFITRE, RECIPES
+from napari_pfitre.scans import CdiScan, TomoScan
 
+_PREPARATIONS = {TomoScan: "prepare", CdiScan: "prepare-pattern"}
 PAGE = Path(__file__).with_name("command-line.md")
 
 
@@ -29,7 +31,7 @@ def named_sections() -> dict[str, Section]:
     }
     for name, recipe in (RECIPES | {recipe.name: recipe for recipe in (GRIDREC, PFITRE, CDI_NN)}).items():
         method, preparation, reading = sections(recipe)
-        found |= {name: method, "prepare": preparation, "read": reading}
+        found |= {name: method, _PREPARATIONS[recipe.scan_type]: preparation, "read": reading}
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def demo(
     simulation = simulate(chip() if options is None else options)
     scan_path = folder / "scan.h5"
     write_scan(simulation.scan, scan_path, truth=simulation.truth, overwrite=True)
-    scan = prepare(read_scan(scan_path))
+    scan = prepare(cast("TomoScan", read_scan(scan_path)))
     yield f"{scan_path}: {scan.shape[0]} projections of a simulated chip, {scan.missing_wedges[0].width:.0f}° missing"
     volumes = {}
     for name in METHODS:

@@ -49,7 +49,7 @@ def remembered(path: Path) -> Provenance:
 def recalled(path: Path, recipe: Recipe) -> Recalled:
     """Everything to repeat a run; of another method's run, all but the method's own options."""
     from ..io import ReadHints
-    from ..preprocess import PrepareOptions
+    from ..preprocess import PrepareOptions, options_for
 
     provenance = remembered(path)
     options = None
@@ -61,14 +61,18 @@ def recalled(path: Path, recipe: Recipe) -> Recalled:
     return Recalled(
         None if source is None else Path(source),
         options,
-        from_dict(PrepareOptions, _preparation(provenance)),
+        from_dict(
+            options_for(recipe.scan_type), _preparation(provenance, options_for(recipe.scan_type) is PrepareOptions)
+        ),
         from_dict(ReadHints, _step(provenance, "read_scan")),
     )
 
 
-def _preparation(provenance: Provenance) -> dict[str, Any]:
+def _preparation(provenance: Provenance, tomography: bool) -> dict[str, Any]:
     """The options of preparing, with what napari's Load widget cut out before."""
     options, loaded = _step(provenance, "prepare"), _step(provenance, "load")
+    if not tomography:
+        return options
     if options.get("rows") is None:
         options["rows"] = loaded.get("rows")
     by = loaded.get("bin", 1)

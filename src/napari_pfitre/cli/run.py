@@ -70,11 +70,11 @@ command = Methods(
 def sections(recipe: Recipe) -> Sequence[Section]:
     """The options of a run, in the order of their importance."""
     from ..io import ReadHints
-    from ..preprocess import PrepareOptions
+    from ..preprocess import options_for
 
     return (
         Section("method", f"{recipe.title} options", recipe.options_type),
-        Section("prepare", "Preparing the data", PrepareOptions),
+        Section("prepare", "Preparing the data", options_for(recipe.scan_type)),
         Section("read", "Reading the file", ReadHints, {"centre": ""}),  # the preparation's --centre says the same
     )
 
@@ -86,7 +86,7 @@ def method_command(recipe: Recipe) -> GrownCommand:
     def run(**parameters: Any) -> None:
         reconstruct(recipe, **parameters)
 
-    path = click.Path(path_type=Path, dir_okay=False)
+    path = click.Path(path_type=Path)
     return GrownCommand(
         recipe.name,
         callback=run,
@@ -95,7 +95,8 @@ def method_command(recipe: Recipe) -> GrownCommand:
         short_help=recipe.summary,
         params=[
             click.Argument(["file"], type=path, required=False),
-            click.Option(["-o", "--output"], type=path, required=True, help="Volume to write: .h5 or .tif."),
+            click.Option(["-o", "--output", "--out"], type=path, required=True,
+                         help="Volume to write: .h5, .cxi, .vti, .tif, .mrc."),
             click.Option(["--like"], type=path, help="Take method, options and file from this volume."),
             click.Option(["--device"], type=click.Choice(DEVICES), default="auto", show_default=True,
                          help="Where to compute; auto is the GPU when there is one."),
@@ -117,7 +118,7 @@ def reconstruct(
 ) -> None:
     """One run from file to file."""
     from ..io import ReadHints, write_volume
-    from ..preprocess import PrepareOptions
+    from ..preprocess import options_for
     from .like import NOTHING, recalled
 
     memory = NOTHING if like is None else recalled(like, recipe)
@@ -126,12 +127,12 @@ def reconstruct(
         raise click.UsageError("Missing argument 'FILE' (only --like can do without it).")
     check_target(output, overwrite, VOLUME_SUFFIXES, file, like)
     options = typed(recipe.options_type, given["method"], memory.options)
-    preparation = typed(PrepareOptions, given["prepare"], memory.preparation)
+    preparation = typed(options_for(recipe.scan_type), given["prepare"], memory.preparation)
     hints = typed(ReadHints, given["read"], memory.hints)
 
     from .job import forecast, prepared, report, work
 
-    scan = prepared(file, hints, preparation)
+    scan = prepared(file, hints, preparation, recipe)
     forecast(recipe, scan, options, device, force)
     volume = work(recipe.run(scan, options, device=device))
     for line in report(volume, write_volume(volume, output, overwrite=overwrite)):

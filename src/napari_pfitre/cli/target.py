@@ -10,7 +10,7 @@ from ..errors import OptionError
 
 __all__ = ["VOLUME_SUFFIXES", "check_target"]
 
-VOLUME_SUFFIXES = (".h5", ".hdf5", ".nxs", ".tif", ".tiff")
+VOLUME_SUFFIXES = (".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".cxi", ".vti", ".mrc")
 
 
 def check_target(output: Path, overwrite: bool, suffixes: tuple[str, ...], *sources: Path | None) -> None:

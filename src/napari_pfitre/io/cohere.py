@@ -162,12 +162,12 @@ def _raw(experiment: Path, settings: Mapping[str, Any], hints: ReadHints, notice
         raise FormatError(f"{data} has no folder for scan {number[0]}; open the folder with the raw frames")
     if re.search(r"\d\D+\d", str(settings["scan"])):
         notices.append(f"the experiment has the scans {settings['scan']}; only scan {number[0]} was read")
-    named = {
+    found = {
         "flats": _resolved(settings.get("whitefield_filename"), experiment),
         "darks": _resolved(settings.get("darkfield_filename"), experiment),
         "spec": _resolved(settings.get("specfile"), experiment),
     }
-    answers = {f: getattr(hints, f) or (None if p is None else str(p)) for f, p in named.items()}
+    answers: dict[str, Any] = {f: getattr(hints, f) or (None if p is None else str(p)) for f, p in found.items()}
     return aps34idc.read(folders[0], dataclasses.replace(hints, **answers), notices)
 
 

@@ -2,7 +2,8 @@
 
 An array says nothing about itself; the names that these programs give to keys and files do. bcdi, cdiutils and PyNX
 keep intensity under ``data`` and 1 for a bad voxel under ``mask`` (or ``data``, in a file whose name says mask);
-3D-CDI-NN writes amplitudes from 0 to 1 to ``ft_crop….npy``; AutoPhaseNN keeps amplitude and object as ``arr_0`` and ``arr_1``.
+3D-CDI-NN writes amplitudes from 0 to 1 to ``ft_crop….npy``; AutoPhaseNN keeps amplitude and object as ``arr_0``
+and ``arr_1``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import PfitreError, QuestionError
 from ..frames import size_text
 from ..scans import CdiScan, TomoScan
-from . import volume_slices, volume_tiff, volume_zarr
+from . import volume_cxi, volume_slices, volume_tiff, volume_vti, volume_zarr
 from .angles import span_text
 from .extras import images
 from .hdf5 import compression, missing_filters, opened
@@ -314,6 +314,8 @@ def _elsewhere(path: Path) -> DatasetInfo:
         slices = volume_slices.slices(path)
         first = TiffFrames(slices[0])
         shape, dtype = (len(slices), *first.shape[1:]), first.dtype
+    elif path.suffix.lower() in (".cxi", ".vti"):
+        shape, dtype = (volume_cxi if path.suffix.lower() == ".cxi" else volume_vti).shape(path)
     else:
         frames = MrcFrames(path)
         shape, dtype = frames.shape, frames.dtype

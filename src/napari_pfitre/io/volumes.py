@@ -10,12 +10,14 @@ from ..errors import FormatError
 from ..results import Volume
 from . import (
     mrc,
+    volume_cxi,
     volume_exchange,
     volume_hdf5,
     volume_mrc,
     volume_nxtomoproc,
     volume_slices,
     volume_tiff,
+    volume_vti,
     volume_zarr,
 )
 from .atomic import target
@@ -49,6 +51,9 @@ VOLUME_FORMATS: tuple[VolumeFormat, ...] = (
     VolumeFormat("slices", "a folder of TIFF slices", ("",), volume_slices.write, "everything", folder=True),
     VolumeFormat("zarr", "OME-Zarr 0.4, several resolutions", (".zarr",), volume_zarr.write,
                  "napari-ome-zarr, Fiji, neuroglancer", folder=True),
+    VolumeFormat("cxi", "CXI 1.6, complex", (".cxi",), volume_cxi.write, "PyNX, cdiutils, bcdi", companions=True),
+    VolumeFormat("vti", "VTK image data, in nanometres", (".vti",), volume_vti.write, "ParaView, tomviz, PyVista",
+                 companions=True),
     VolumeFormat("mrc", "MRC, mode 2", (".mrc", ".rec"), volume_mrc.write, "IMOD, ChimeraX, Dynamo"),
 )  # fmt: skip
 
@@ -114,8 +119,8 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False, l
 
 
 def foreign_volume(path: Path):
-    """The module that reads a volume from what is neither HDF5 nor TIFF; None when it is one of these."""
-    for module in (volume_zarr, volume_slices):
+    """The module that reads a volume from a file or folder that is told by its name; None for HDF5 and TIFF."""
+    for module in (volume_cxi, volume_vti, volume_zarr, volume_slices):
         if module.is_volume(path):
             return module
     return volume_mrc if mrc.is_volume(path) else None

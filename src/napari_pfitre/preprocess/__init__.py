@@ -4,6 +4,7 @@ from .cdi import CdiPrepareOptions, prepare_pattern
 from .cdi_oversampling import oversampling
 from .centre import CentreEstimate, centre_sweep, estimate_centre, find_centre
 from .dead import repair
+from .either import options_for, ready
 from .flat_field import flat_field, minus_log
 from .geometry import bin, crop, shift
 from .outliers import remove_outliers
@@ -25,9 +26,11 @@ __all__ = [
     "flat_field",
     "minus_log",
     "normalise_air",
+    "options_for",
     "oversampling",
     "prepare",
     "prepare_pattern",
+    "ready",
     "remove_outliers",
     "remove_rings",
     "repair",

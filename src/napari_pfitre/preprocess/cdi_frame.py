@@ -83,7 +83,8 @@ def crop_about(scan: CdiScan, peak: tuple[int, int, int], size: tuple[int, ...],
         if min(p, n - 1 - p) < max(2, round(0.03 * n)):
             raise ScanError(
                 f"the peak of {scan.name} is at {what} {p} of {n}, at the border: half of the pattern was not "
-                "measured; if the array is an unshifted FFT read it with peak='corner', else take a scan centred on the peak"
+                "measured; if the array is an unshifted FFT read it with peak='corner', else take a scan centred on "
+                "the peak"
             )
     first = origin(peak, size, by)
     inside, there = _overlap(first, size, scan.shape)
