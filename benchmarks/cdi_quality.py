@@ -79,7 +79,9 @@ def judged(volume: Volume, crystal: Crystal, surface: float = SURFACE) -> dict[s
     }  # fmt: skip
 
 
-def measure(count: int, baseline_count: int, folder: Path, weights: Path | None, starts: int) -> list[dict]:
+def measure(
+    count: int, baseline_count: int, folder: Path, weights: Path | None, starts: int, only: list[str]
+) -> list[dict]:
     """Rows of results, those already in the folder among them."""
     path = folder / "results.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
@@ -88,11 +90,13 @@ def measure(count: int, baseline_count: int, folder: Path, weights: Path | None,
         crystal = CRYSTALS[index]
         scan = None
         for name, method in methods(weights, starts).items():
-            if (index, name) in done or (name == BASELINE and index >= baseline_count):
+            if (index, name) in done or (only and name not in only) or (name == BASELINE and index >= baseline_count):
                 continue
             scan = prepare_pattern(crystal.scan(), PREPARED) if scan is None else scan
             row = {"crystal": index, "method": name, "strain": crystal.strain, "kind": crystal.kind}
-            row |= judged(method(scan), crystal)
+            started = time.process_time()
+            volume = method(scan)
+            row |= judged(volume, crystal) | {"cpu seconds": time.process_time() - started}
             rows.append(row)
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
@@ -104,14 +108,14 @@ def table(rows: list[dict], only: set[int] | None = None) -> Iterator[str]:
     """The results as Markdown."""
     median = float(np.median([row["strain"] for row in {row["crystal"]: row for row in rows}.values()]))
     yield f"weakly strained: below {median:.2f} rad peak to peak"
-    yield "| method | crystals | n | IoU | phase, rad (median) | solved strictly | solved roughly | s (median) |"
+    yield "| method | crystals | n | IoU | phase, rad (median) | solved strictly | solved roughly | CPU s (median) |"
     yield "|---|---|---|---|---|---|---|---|"
     for name in dict.fromkeys(row["method"] for row in rows):
         mine = [row for row in rows if row["method"] == name and (only is None or row["crystal"] in only)]
         for which in ("all", "weak", "strong"):
             some = [row for row in mine if which == "all" or (row["strain"] < median) == (which == "weak")]
             if some:
-                iou, phase, seconds = (np.array([row[key] for row in some]) for key in ("iou", "phase", "seconds"))
+                iou, phase, seconds = (np.array([row[key] for row in some]) for key in ("iou", "phase", "cpu seconds"))
                 solved = [f"{np.mean((iou >= least) & (phase <= most)):.0%}" for least, most in SOLVED.values()]
                 yield (
                     f"| {name} | {which} | {len(some)} | {iou.mean():.3f} ± {iou.std():.3f} | {phase.mean():.3f} ± "
@@ -165,6 +169,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("cdi-quality"))
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", action="append", default=[], help="a method; may be given several times")
     parser.add_argument("--speed", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -172,7 +177,7 @@ def main() -> None:
         print("\n".join(speed(given.weights)))
         return
     given.out.mkdir(parents=True, exist_ok=True)
-    rows = measure(given.count, given.baseline_count, given.out, given.weights, given.starts)
+    rows = measure(given.count, given.baseline_count, given.out, given.weights, given.starts, given.only)
     print("\n".join(table(rows)))
     both = {row["crystal"] for row in rows if row["method"] == BASELINE}
     if both and len(both) < given.count:
