@@ -8,6 +8,7 @@ are simulated on a finer grid and by another projector than reconstructions use 
 from __future__ import annotations
 
 from .circuits import PROCESSES, circuit
+from .crystals import Crystal, Crystals
 from .grid import Grid, Phantom
 from .settings import SimulateOptions
 from .simulation import Simulation, simulate, simulating
@@ -15,6 +16,8 @@ from .strip import project
 
 __all__ = [
     "PROCESSES",
+    "Crystal",
+    "Crystals",
     "Grid",
     "Phantom",
     "SimulateOptions",
