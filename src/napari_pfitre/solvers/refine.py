@@ -28,7 +28,7 @@ class Refined(NamedTuple):
     """One iterate."""
 
     k: int  #: steps done
-    x: torch.Tensor  #: the object, (z, y, x), complex64; written again by the next step
+    x: torch.Tensor  #: the object, (z, y, x), complex64; written again by a later step that succeeds
     objective: float  #: likelihood and penalty
 
 
@@ -68,12 +68,12 @@ def refine(
     w = weights.to(A.device, torch.float32).flatten()
     where = torch.nonzero(w > OUTERMOST).squeeze(1)
     penalty = (mu * (1 - w[where]) / w[where])[:, None]
-    full = torch.zeros(A.domain_shape, dtype=torch.complex64, device=A.device)
-    field, change = torch.empty_like(full), torch.empty_like(full)
+    shown = torch.zeros(A.domain_shape, dtype=torch.complex64, device=A.device)
+    field, change = torch.empty_like(shown), torch.empty_like(shown)
 
-    def spread(v: torch.Tensor) -> torch.Tensor:
-        full.zero_().view(-1)[where] = torch.view_as_complex(v)
-        return full
+    def spread(v: torch.Tensor, into: torch.Tensor) -> torch.Tensor:
+        into.zero_().view(-1)[where] = torch.view_as_complex(v)
+        return into
 
     def gradient(v: torch.Tensor) -> torch.Tensor:
         likelihood.pull(field, amplitude, change)
@@ -81,7 +81,7 @@ def refine(
         return 2 * (g + penalty * v)
 
     v = torch.view_as_real(x0.to(A.device, torch.complex64).reshape(-1)[where]).contiguous()
-    A(spread(v), out=field)
+    A(spread(v, field), out=field)
     scale = best_scale(field, amplitude)
     v, field = v * scale, field.mul_(scale)
     g = gradient(v)
@@ -95,7 +95,7 @@ def refine(
             d, downhill = g * -0.5, -0.5 * _dot(g, g)
         if downhill == 0:
             break
-        A(spread(d), out=change)
+        A(spread(d, change), out=change)
         bend, tilt = _dot(penalty * d, d), _dot(penalty * d, v)
         rest = _dot(penalty * v, v)
 
@@ -114,7 +114,7 @@ def refine(
         if (curvature := _dot(s, y)) > 1e-12 * _dot(y, y):
             pairs = [*pairs[-MEMORY + 1 :], (s, y, curvature)]
         gained, value, g = value - reached, reached, g_next
-        yield Refined(k, spread(v), value)
+        yield Refined(k, spread(v, shown), value)
         if gained <= tolerance * abs(value):
             break
 
