@@ -162,6 +162,22 @@ def test_meta_mock_tells_the_planned_scan_and_its_pixel_size(real_file):
     assert read_scan(path, angles="0:180").pixel_size == pytest.approx((1.18063734e-6,) * 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "format_name"),
+    [
+        ("PETRAIII_P25_Near_Field_Ptycho.cxi", "CXI"),
+        ("typical_raw.cxi", "CXI"),
+        ("34idc_S0054_crop_64x96x96.npz", "NumPy"),
+        ("34idc_scan54/example_data/AD34idcTIM2_example/Staff20-1a_S0054", "34-ID-C"),
+    ],
+)
+def test_diffraction_patterns_are_told_from_projections(real_file, name, format_name):
+    report = inspect_file(real_file(f"cdi/{name}"))
+    assert format_name in report.format
+    assert report.scan is None
+    assert report.pattern is not None or report.problem is not None
+
+
 def test_bitshuffled_frames_are_unpacked(real_file):
     path = real_file("eiger/eiger4m_bitshuffle_frame.h5")
     (dataset,) = inspect_file(path).datasets

@@ -21,9 +21,10 @@ from ..errors import FormatError
 __all__ = ["vouch"]
 
 #: seconds of computing, not of waiting for a disk, after which a walk is given up
-STUCK = 1.2
+STUCK = 0.7
 _REMEMBERED = 10_000
-_WORDS = {"": "crashes on it", "stuck": "never comes to its end", "memory": "asks for all memory there is"}
+_WORDS = {"": "crashes on it", "stuck": "never comes to its end", "memory": "asks for all memory there is",
+          "slow": "takes gigabytes for a value of a few bytes"}  # fmt: skip
 
 _lock = threading.Lock()
 _known: dict[str, tuple[tuple[int, int], str]] = {}  # path → (time and size of the file, what is wrong with it)
@@ -59,7 +60,7 @@ class _Walker:
         start = None
         while True:
             try:
-                return self.answers.get(timeout=0.25)
+                return self.answers.get(timeout=0.1)
             except queue.Empty:
                 pass
             try:

@@ -11,7 +11,7 @@ from . import aps34idc, array_files, cohere, mrc, pattern_arrays, tiff_folder, x
 from .hints import ReadHints
 from .parts import Parts
 
-__all__ = ["PLACES", "Place", "place_of"]
+__all__ = ["PLACES", "Place", "pattern_at", "place_of", "projections_at"]
 
 
 class Place(NamedTuple):
@@ -28,10 +28,14 @@ class Place(NamedTuple):
 
 #: First hit wins.
 PLACES: tuple[Place, ...] = (
-    Place(aps34idc.NAME, lambda path, hints: aps34idc.detect(path), aps34idc.read),
-    Place(cohere.NAME, lambda path, hints: cohere.detect(path), cohere.read),
-    Place(pattern_arrays.NAME, lambda path, hints: pattern_arrays.detect(path), pattern_arrays.read),
-    Place(pattern_arrays.TIFF, pattern_arrays.detect_tiff, pattern_arrays.read_tiff),
+    Place(aps34idc.NAME, lambda path, hints: aps34idc.detect(path), aps34idc.read, "cdi",
+          "APS 34-ID-C", "rocking scan, mask, geometry from the SPEC file", "34idc_scan54"),
+    Place(cohere.NAME, lambda path, hints: cohere.detect(path), cohere.read, "cdi",
+          "cohere", "prepared data or the raw frames its settings name", "constructed"),
+    Place(pattern_arrays.NAME, lambda path, hints: pattern_arrays.detect(path), pattern_arrays.read, "cdi",
+          "bcdi, cdiutils, PyNX, 3D-CDI-NN, AutoPhaseNN", "the pattern and its mask", "34idc_S0054_crop_64x96x96.npz"),
+    Place(pattern_arrays.TIFF, pattern_arrays.detect_tiff, pattern_arrays.read_tiff, "cdi",
+          "cohere and others", "the stack as a pattern, when technique= says so"),
     Place(mrc.NAME, lambda path, hints: mrc.detect(path), mrc.read, "tomography",
           "IMOD, SerialEM, FEI, tomviz", "a tilt series, angles from .tlt or .rawtlt; .rec and volumes as volumes"),
     Place(array_files.NAME, lambda path, hints: array_files.detect(path), array_files.read, "tomography",
@@ -41,6 +45,20 @@ PLACES: tuple[Place, ...] = (
     Place(tiff_folder.NAME, lambda path, hints: tiff_folder.detect(path), tiff_folder.read, "tomography",
           "TOMCAT, P05, IMAT, everybody", "frames by number, flats and darks by name, angles from a table"),
 )  # fmt: skip
+
+
+def projections_at(path: Path) -> bool:
+    """Whether a folder or file of arrays says by itself that it holds projections: a folder of frames by its angles."""
+    place = place_of(path, ReadHints())
+    if place is None or place.technique != "tomography":
+        return False
+    return place.name != tiff_folder.NAME or tiff_folder.has_angles(path)
+
+
+def pattern_at(path: Path) -> bool:
+    """Whether a folder or file says by itself that it holds a diffraction pattern."""
+    place = place_of(path, ReadHints())
+    return place is not None and place.technique == "cdi"
 
 
 def place_of(path: Path, hints: ReadHints) -> Place | None:

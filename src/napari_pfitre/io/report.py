@@ -273,8 +273,8 @@ def inspect_file(path: str | Path, **hints: Any) -> FileReport:
         if module is not None:
             about = module.facts(path)
             format_name, volume = "a reconstructed volume", _elsewhere(path)
-        elif path.is_dir() or place_of(path, given) is not None:
-            pass
+        elif (place := place_of(path, given)) is not None:
+            format_name = place.name
         elif identify(path) == "tiff":
             format_name = TIFF
             frames = TiffFrames(path)

@@ -14,7 +14,7 @@ from .hints import ReadHints
 from .parts import Parts
 from .tiff_frames import TiffFrames
 
-__all__ = ["NAME", "detect", "read"]
+__all__ = ["NAME", "detect", "has_angles", "read"]
 
 NAME = "a folder of TIFF frames"
 _TABLES = (".csv", ".txt", ".tsv", ".rawtlt", ".tlt", ".ang")
@@ -104,6 +104,11 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
         )
     parts.name = path.name
     return parts
+
+
+def has_angles(path: Path) -> bool:
+    """Whether a table among the frames has an angle for each."""
+    return _table(path, len(_sorted(path)["projections"]), []) is not None
 
 
 def _table(folder: Path, count: int, notices: list[str]):

@@ -19,6 +19,8 @@ __all__ = ["attribute", "attribute_value", "energy_kev", "length", "number", "ro
 #: Lengths outside this window are no pixel sizes: placeholders, other quantities, wrong units.
 PIXEL_WINDOW = (0.9e-9, 1.1e-3)
 
+#: Bytes; a string whose type claims more is a damaged one, and takes seconds to read.
+LONGEST_TEXT = 1 << 20
 #: Values; no scan has more frames.
 LONGEST_ROW = 20_000_000
 
@@ -51,6 +53,8 @@ def text(value: Any) -> str:
     """A string from whatever HDF5 holds: a dataset, an attribute, bytes in UTF-8 or Latin-1, an array of them."""
     if isinstance(value, h5py.Dataset):
         if value.shape is None or value.size == 0 or value.dtype.kind not in "biufcSOU":
+            return ""
+        if value.dtype.itemsize > LONGEST_TEXT or value.size > 10_000:
             return ""
         value = value[()] if value.shape == () else value[(0,) * value.ndim]
     if value is None or isinstance(value, h5py.Empty | h5py.Group):
@@ -107,6 +111,8 @@ def number(value: Any) -> tuple[float | None, str]:
     """A number, and the unit written behind it: ``'38.2nm'`` → (38.2, 'nm'). None when there is no number."""
     if isinstance(value, h5py.Dataset):
         if value.shape is None or value.size == 0 or value.size > 64 or value.dtype.kind not in "biufSOU":
+            return None, ""
+        if value.dtype.itemsize > LONGEST_TEXT:
             return None, ""
         value = value[()]
     if value is None or isinstance(value, h5py.Group):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from itertools import islice
 
 import h5py
@@ -21,6 +22,14 @@ PATIENCE = 0.4
 SMALL, CHUNK = 1 << 20, 1 << 24
 MEMORY = 2 << 30
 _FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError, UnicodeError)
+
+
+class Slow(Exception):
+    """A few bytes took as long as megabytes do: what HDF5 was told of their size is wrong."""
+
+
+#: seconds of work for a value that should take microseconds
+LONG = 0.25
 
 
 def walk(path: str) -> None:
@@ -72,11 +81,14 @@ def _attributes(thing: h5py.HLObject) -> None:
     except _FAILURES:
         return
     for name in names:
+        start = time.process_time()
         try:
             if thing.attrs.get_id(name).get_storage_size() <= SMALL:
                 thing.attrs[name]
         except _FAILURES:
-            continue
+            pass
+        if time.process_time() - start > LONG:
+            raise Slow
 
 
 def _values(stored: h5py.Dataset) -> None:
@@ -91,12 +103,20 @@ def _values(stored: h5py.Dataset) -> None:
         if stored.chunks is not None:
             stored.id.get_num_chunks()
         if stored.nbytes <= SMALL:
-            stored[()]
+            _read(stored)
         elif stored.chunks is None or _bytes(stored.chunks, stored.dtype.itemsize) <= CHUNK:
             stored[(0,) * stored.ndim]
             stored[tuple(n - 1 for n in stored.shape)]
     except _FAILURES:
         return
+
+
+def _read(stored: h5py.Dataset) -> None:
+    start = time.process_time()
+    with suppress(*_FAILURES):
+        stored[()]
+    if time.process_time() - start > LONG:
+        raise Slow
 
 
 def _bytes(shape: tuple[int, ...], itemsize: int) -> int:
@@ -120,8 +140,8 @@ def main() -> None:
     for line in sys.stdin:
         try:
             walk(line.rstrip("\n"))
-        except MemoryError:
-            print("memory", flush=True)
+        except (MemoryError, Slow) as error:
+            print("slow" if isinstance(error, Slow) else "memory", flush=True)
             continue
         except Exception:  # the reader will meet it again, and has the words for it
             pass
