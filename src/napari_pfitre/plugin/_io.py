@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError, QuestionError
-from ..scans import Step
-from ._layers import LayerData, kept_scan, scan_layer, volume_layers, volume_of
+from ..scans import CdiScan, Step
+from ._layers import LayerData, kept_scan, scan_layers, volume_layers, volume_of
+from ._memory import kept_hints
 
 if TYPE_CHECKING:
     from ..scans import TomoScan
 
-__all__ = ["get_reader", "loaded", "write_hdf5", "write_tiff"]
+__all__ = ["get_reader", "loaded", "write_cxi", "write_hdf5", "write_mrc", "write_tiff", "write_vti", "write_zarr"]
 
 PLUGIN = "napari-pfitre"
 _TIFF = (".tif", ".tiff")
+_ARRAYS = (".mrc", ".st", ".ali", ".mat", ".npz")
 _TABLES = (".csv", ".txt", ".tsv", ".rawtlt", ".tlt")
 
 
@@ -34,11 +36,19 @@ def get_reader(path: str | list[str] | None = None) -> Callable[[str], list[Laye
 def _kind(path: Path) -> str:
     """``"scan"``, ``"volume"`` or nothing; only headers are looked at."""
     from ..io.hdf5 import opened
+    from ..io.places import pattern_at, projections_at
     from ..io.reading import FORMATS, format_of
     from ..io.sniff import identify
     from ..io.volume_hdf5 import find_volume
+    from ..io.volumes import foreign_volume
 
     try:
+        if foreign_volume(path) is not None:
+            return "volume"
+        if pattern_at(path):
+            return "scan"
+        if path.is_dir() or path.suffix.lower() in _ARRAYS:
+            return "scan" if projections_at(path) else ""
         if not path.is_file():
             return ""
         if identify(path) == "tiff":
@@ -74,14 +84,15 @@ def read_scan_layers(path: str) -> list[LayerData]:
     from ..io import read_scan
 
     try:
-        return [scan_layer(loaded(read_scan(path)))]
+        hints = kept_hints(Path(path))
+        return scan_layers(loaded(read_scan(path, **hints), hints))
     except QuestionError as question:
         if not _ask(Path(path), question):
             raise
         return [(None,)]  # npe2's word for "dealt with, no layer"
 
 
-def loaded(scan: TomoScan, hints: dict[str, Any] | None = None) -> TomoScan:
+def loaded(scan: TomoScan | CdiScan, hints: dict[str, Any] | None = None) -> Any:
     """The scan with its reading in the history, so that a volume made of it can be made again."""
     return scan.replace(step=Step("read_scan", hints or {}))
 
@@ -113,6 +124,8 @@ def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] |
     scan = kept_scan(data, meta)
     if scan is None:
         return _write_volume(path, data, meta)
+    if isinstance(scan, CdiScan):
+        raise FormatError(f"{scan.name} is in its own file already; save the crystal that is made of it")
     from ..io import write_scan
 
     _spare_source(path, None if scan.source is None else str(scan.source.path))
@@ -121,11 +134,38 @@ def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] |
 
 def write_tiff(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
     """Save a volume as a TIFF stack that Fiji opens with its voxel size; the paths written."""
+    return _save(path, data, meta, "TIFF stack")
+
+
+def write_cxi(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
+    """Save a crystal, amplitude and phase with all that was derived, as CXI; the paths written."""
+    return _save(path, data, meta, "CXI")
+
+
+def write_vti(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
+    """Save a volume with its companions for ParaView; the paths written."""
+    return _save(path, data, meta, "VTK image data")
+
+
+def write_mrc(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
+    """Save a volume as MRC; the paths written."""
+    return _save(path, data, meta, "MRC volume")
+
+
+def write_zarr(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
+    """Save a volume as an OME-Zarr folder; the paths written."""
+    return _save(path, data, meta, "OME-Zarr")
+
+
+def _save(path: str | None, data: Any, meta: dict[str, Any] | None, kind: str) -> list[str]:
     if path is None or meta is None:
-        _explain("To save a layer, select it and choose File ▸ Save Selected Layers, type TIFF stack.")
+        _explain(f"To save a layer, select it and choose File ▸ Save Selected Layers, type {kind}.")
         return []
-    if kept_scan(data, meta) is not None:
-        raise FormatError("a TIFF stack would lose the angles of these projections; save them as HDF5 (.h5)")
+    if (scan := kept_scan(data, meta)) is not None:
+        if isinstance(scan, CdiScan):
+            raise FormatError(f"{scan.name} is in its own file already; save the crystal that is made of it")
+        what = "a TIFF stack" if kind == "TIFF stack" else kind
+        raise FormatError(f"{what} would lose the angles of these projections; save them as HDF5 (.h5)")
     return _write_volume(path, data, meta)
 
 

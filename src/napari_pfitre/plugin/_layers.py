@@ -18,7 +18,8 @@ import numpy as np
 from ..errors import FormatError
 from ..frames import LazyFrames
 from ..results import Provenance, Volume
-from ..scans import TomoScan
+from ..scans import CdiScan, TomoScan
+from ._patterns import Held, crystal_layers, held_volume, is_crystal, pattern_layers
 
 __all__ = [
     "LayerData",
@@ -27,6 +28,7 @@ __all__ = [
     "kept_scan",
     "provenance_of",
     "scan_layer",
+    "scan_layers",
     "scan_of",
     "shown_axis",
     "sweep_layer",
@@ -42,17 +44,9 @@ _SAMPLES = 200_000
 _FRAME_BYTES = 8_000_000  # read at most this much of one frame to find contrast limits
 
 
-class _Held:
-    """A scan kept beside its layer; a duplicated layer shares it rather than copying gigabytes."""
-
-    def __init__(self, scan: TomoScan):
-        self.scan = scan
-
-    def __deepcopy__(self, memo) -> _Held:
-        return self
-
-    def __repr__(self) -> str:
-        return f"<TomoScan {self.scan.name}>"
+def scan_layers(scan: TomoScan | CdiScan, name: str = "") -> list[LayerData]:
+    """A scan as it is shown: projections, or a pattern with its mask."""
+    return pattern_layers(scan, name) if isinstance(scan, CdiScan) else [scan_layer(scan, name)]
 
 
 def scan_layer(scan: TomoScan, name: str = "") -> LayerData:
@@ -62,7 +56,7 @@ def scan_layer(scan: TomoScan, name: str = "") -> LayerData:
     data, about = _projections(data, np.rad2deg(scan.angles), scan.pixel_size)
     kept = {"kind": "scan", "quantity": scan.quantity, "notices": list(scan.notices), "captions": about.pop("captions")}
     look = {"name": name or scan.name, "contrast_limits": contrast_limits(frames), "colormap": "gray"}
-    return data, {**about, **look, "metadata": {_KEY: kept, _SCAN: _Held(scan)}}, "image"
+    return data, {**about, **look, "metadata": {_KEY: kept, _SCAN: Held(scan)}}, "image"
 
 
 def _projections(data: Any, degrees: np.ndarray, pixel_size: tuple[float, float] | None) -> tuple[Any, dict[str, Any]]:
@@ -144,6 +138,8 @@ def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[
 
     `first_slice` places a slab at its height in the whole volume. Companions start hidden: they lie on the volume.
     """
+    if is_crystal(volume):
+        return crystal_layers(volume, name)
     unit, scale = _length(volume.voxel_size, 3)
     shared = {
         "scale": scale,
@@ -227,16 +223,18 @@ def _about(layer: Any) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def scan_of(layer: Any) -> TomoScan | None:
+def scan_of(layer: Any) -> TomoScan | CdiScan | None:
     """The scan behind a layer, or None when the layer shows something else (or was given other data)."""
     return kept_scan(layer.data, {"metadata": layer.metadata})
 
 
-def kept_scan(data: Any, meta: dict[str, Any]) -> TomoScan | None:
+def kept_scan(data: Any, meta: dict[str, Any]) -> TomoScan | CdiScan | None:
     """`scan_of`, of a layer's data and attributes as a writer gets them."""
     held = meta.get("metadata", {}).get(_SCAN)
-    if not isinstance(held, _Held):
+    if not isinstance(held, Held):
         return None
+    if isinstance(held.scan, CdiScan):
+        return held.scan if tuple(data.shape) == held.scan.shape else None
     n_angles, n_rows, n_columns = held.scan.shape
     return held.scan if tuple(data.shape) == (n_angles, 1, n_rows, n_columns) else None
 
@@ -271,6 +269,8 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     FormatError
         When the layer is no stack of real values.
     """
+    if (whole := held_volume(data, meta)) is not None:
+        return whole
     name = meta.get("name", "volume")
     values = np.asarray(data)
     if values.ndim == 2:

@@ -6,19 +6,22 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, FileEdit, LineEdit, PushButton, SpinBox
+from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton, SpinBox
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 
-from ..errors import OptionError, QuestionError
+from ..errors import OptionError, PfitreError, QuestionError
+from ..frames import size_text
 from ..io import FileReport, ReadHints, inspect_file, read_scan, read_volume
 from ..options import as_dict
 from ..scans import Step, TomoScan
 from ._caption import show_captions
+from ._contents import DatasetTree, HalfCircle, Thumbnail, thumbnail
 from ._form import OptionsForm
 from ._io import loaded
-from ._layers import LayerData, scan_layer, volume_layers
+from ._layers import LayerData, scan_layer, scan_layers, volume_layers
 from ._live import add_layers
+from ._memory import kept_hints, remember
 from ._panel import Note, Panel, rows, slim
 from ._worker import Task, start_task, tell
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadWidget"]
 
-_FILES = "Tomography (*.h5 *.hdf5 *.hdf *.nxs *.nx *.tif *.tiff);;All files (*)"
+_FILES = "Scans (*.h5 *.hdf5 *.hdf *.nxs *.nx *.tif *.tiff *.emd *.hspy *.mrc *.st *.ali *.mat *.npz);;All files (*)"
 _PATIENCE = 400  # ms without typing before a changed hint is tried
 
 
@@ -47,6 +50,13 @@ class LoadWidget(Panel):
     def _build(self) -> None:
         self.file = FileEdit(label="File", filter=_FILES, nullable=True, tooltip="HDF5 of a beamline, or a TIFF stack.")
         self.holds = Note("Choose a file to see what it holds; nothing is read before you press Open.")
+        self.tree, self.circle, self.picture = DatasetTree(), HalfCircle(), Thumbnail()
+        self.again = PushButton(text="Look again", enabled=False, tooltip="Of a file that is still being written.")
+        shown = Container(labels=False)
+        shown.margins = (0, 0, 0, 0)
+        for widget in (self.picture, self.circle, self.tree):
+            widget.hide()
+            shown.native.layout().addWidget(widget)
         self.dataset = ComboBox(label="Dataset", choices=[("as found", None)],
                                 tooltip="Where the projections are, if not where they were found.")  # fmt: skip
         self.rows = LineEdit(label="Rows", tooltip="Detector rows to open, first:end as in 100:200; all when empty.")
@@ -62,7 +72,8 @@ class LoadWidget(Panel):
         self.status = Note()
         slim(self.dataset)
         self.answers_row = rows(self.answer)
-        self.fill(rows(self.file), self.holds, rows(self.dataset, self.rows, self.binning), self.question,
+        self.fill(rows(self.file), self.holds, shown, self.again, rows(self.dataset, self.rows, self.binning),
+                  self.question,
                   self.answers_row, self.fold, self.hints, self.open, self.status)  # fmt: skip
         self._ask_for("", "")
         self._timer = QTimer(self)
@@ -73,6 +84,8 @@ class LoadWidget(Panel):
         self.dataset.changed.connect(lambda: self.look())
         self.hints.changed.connect(lambda: self._timer.start())
         self.answer.changed.connect(self._on_answer)
+        self.tree.chosen.connect(self._on_tree)
+        self.again.clicked.connect(lambda: self.look())
         self.fold.clicked.connect(lambda: self._unfold(not self.hints.visible))
         self.open.clicked.connect(lambda: self.open_file())
 
@@ -102,7 +115,14 @@ class LoadWidget(Panel):
         self.report = None
         with self.dataset.changed.blocked(), self.hints.changed.blocked():
             self.dataset.choices = [("as found", None)]
-            self.hints.options = ReadHints()  # what was said of another file says nothing about this one
+            # what was said of another file says nothing about this one, but what was said of this one holds
+            kept = {} if self.path is None else kept_hints(self.path)
+            dataset = kept.pop("dataset", None)
+            self.hints.options = ReadHints(**kept)
+            if dataset is not None:
+                self.dataset.choices = [("as found", None), (dataset, dataset)]
+                self.dataset.value = dataset
+        self.again.enabled = self.path is not None
         self._timer.stop()
         self.look()
 
@@ -124,15 +144,24 @@ class LoadWidget(Panel):
         self.open.enabled = False
         self.status.say("looking into the file …")
         self.task = start_task(
-            lambda: inspect_file(path, **answers), f"looking into {path.name}",
+            lambda: looked(path, answers), f"looking into {path.name}",
             on_result=self._on_report, on_error=self._on_error, on_end=self._on_end,
         )  # fmt: skip
 
-    def _on_report(self, report: FileReport) -> None:
+    def _on_tree(self, path: str) -> None:
+        if path in self.dataset.choices:
+            self.dataset.value = path
+
+    def _on_report(self, found: tuple[FileReport, Any]) -> None:
         if not self.alive:
             return
+        report, image = found
         self.report = report
-        self.holds.say(as_html(report))
+        self.holds.say(as_html(report) + forecast(report))
+        self.picture.show_image(image)
+        self.circle.show_scan(report.scan)
+        source = report.scan.source if report.scan is not None else None
+        self.tree.show_datasets(report.datasets, "" if source is None else source.dataset)
         self.open.enabled = report.usable
         if [name for name in self.dataset.choices if name] != [dataset.path for dataset in report.datasets]:
             with self.dataset.changed.blocked():
@@ -197,7 +226,9 @@ class LoadWidget(Panel):
             show_warning(str(error))
             return
         kept, by = self.rows.value.strip() or None, self.binning.value
-        if report.scan is None:
+        if report.pattern is not None:
+            work = lambda: scan_layers(loaded(read_scan(path, **answers), answers))  # noqa: E731
+        elif report.scan is None:
             work = lambda: volume_layers(read_volume(path))  # noqa: E731 (the alternative to the one below)
         else:
             work = lambda: [scan_layer(part(loaded(read_scan(path, **answers), answers), kept, by))]  # noqa: E731
@@ -207,6 +238,8 @@ class LoadWidget(Panel):
                                on_result=self._on_layers, on_error=self._on_error, on_end=self._on_opened)  # fmt: skip
 
     def _on_layers(self, layers: list[LayerData]) -> None:
+        if self.path is not None and self.report is not None and self.report.volume is None:
+            remember(self.path, self.answers())
         add_layers(self.viewer, layers)
         self.viewer.reset_view()
 
@@ -214,6 +247,31 @@ class LoadWidget(Panel):
         self._on_end()
         if self.alive:
             self.open.enabled = self.report is not None and self.report.usable
+
+
+def looked(path: Path, answers: dict[str, Any]) -> tuple[FileReport, Any]:
+    """What a file holds, and a small picture of its middle projection, or None."""
+    report = inspect_file(path, **answers)
+    try:
+        return report, None if report.scan is None else thumbnail(report.scan)
+    except PfitreError:  # a damaged frame; the report stands
+        return report, None
+
+
+def forecast(report: FileReport) -> str:
+    """How the projections compare with the memory that is free, as a line of HTML; empty for other things."""
+    if report.scan is None:
+        return ""
+    import psutil
+
+    angles, rows, columns = report.scan.shape
+    needed, free = 4 * angles * rows * columns, psutil.virtual_memory().available
+    share = f"{100 * needed / free:.2g} % of the memory that is free" if free else "more than there is"
+    what = "" if needed < 0.5 * free else "; choose rows or bin them before you prepare all of it"
+    return (
+        f"<br><b>memory</b>: opening reads nothing; all of it as float32 is {size_text(needed)}, {share} "
+        f"({size_text(free)}){what}"
+    )
 
 
 def _values(form: OptionsForm) -> dict[str, Any]:
