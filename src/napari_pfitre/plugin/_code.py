@@ -10,7 +10,7 @@ from ..errors import OptionError
 from ..options import as_dict, describe
 from ..recipes import Recipe
 from ..results import Provenance
-from ..scans import Step, TomoScan
+from ..scans import CdiScan, Step, TomoScan
 
 __all__ = ["as_command", "as_python", "preparation"]
 
@@ -25,7 +25,7 @@ class Lineage(NamedTuple):
     prepared: Mapping[str, Any] | None  #: options of prepare that differ from the defaults
 
 
-def lineage(scan: TomoScan) -> Lineage:
+def lineage(scan: TomoScan | CdiScan) -> Lineage:
     """How to make a scan again from its file.
 
     Raises
@@ -44,6 +44,10 @@ def lineage(scan: TomoScan) -> Lineage:
             hints = step.parameters
         elif step.name == "load":
             rows, by = step.parameters.get("rows"), step.parameters.get("bin", 1)
+        elif step.name == "paint_mask":
+            raise OptionError(
+                f"{scan.name} has a mask that was painted by hand, which no code makes again; save the mask and pass mask="
+            )
         elif step.name == "prepare":
             if prepared is not None:
                 raise OptionError(
@@ -55,13 +59,13 @@ def lineage(scan: TomoScan) -> Lineage:
 
 def changed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The preparation's options that differ from their defaults."""
-    from ..preprocess import PrepareOptions
+    from ..preprocess import CdiPrepareOptions, PrepareOptions
 
-    defaults = as_dict(PrepareOptions())
+    defaults = as_dict(CdiPrepareOptions() if "hot_pixels" in values else PrepareOptions())
     return {name: value for name, value in values.items() if value != defaults.get(name, value)}
 
 
-def preparation(made: TomoScan | Provenance) -> dict[str, Any]:
+def preparation(made: TomoScan | CdiScan | Provenance) -> dict[str, Any]:
     """How a scan, or the data of a volume, were prepared, as far as it differs from the defaults."""
     for step in made.history:
         name, parameters = (
@@ -77,7 +81,7 @@ def options_set(options: Any) -> dict[str, Any]:
     return {o.name: as_dict(options)[o.name] for o in describe(type(options)) if getattr(options, o.name) != o.default}
 
 
-def as_python(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
+def as_python(scan: TomoScan | CdiScan, recipe: Recipe, options: Any, device: str) -> str:
     """A script that runs as it stands."""
     made = lineage(scan)
     steps, names = [], []
@@ -87,12 +91,15 @@ def as_python(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
     if made.bin > 1:
         steps.append(f"scan = bin(scan, {made.bin})")
         names.append("bin")
-    names.append("prepare")
+    function, options_type = (
+        ("prepare_pattern", "CdiPrepareOptions") if isinstance(scan, CdiScan) else ("prepare", "PrepareOptions")
+    )
+    names.append(function)
     if made.prepared:
-        steps.append(f"scan = prepare(scan, PrepareOptions({_arguments(made.prepared)}))")
-        names.append("PrepareOptions")
+        steps.append(f"scan = {function}(scan, {options_type}({_arguments(made.prepared)}))")
+        names.append(options_type)
     else:
-        steps.append("scan = prepare(scan)")
+        steps.append(f"scan = {function}(scan)")
     imports = ["import napari_pfitre as pfitre"]
     imports.append(f"from napari_pfitre.preprocess import {', '.join(sorted(names))}")
     hints = _arguments(made.hints)
@@ -114,7 +121,7 @@ def _arguments(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
-def as_command(scan: TomoScan, recipe: Recipe, options: Any, device: str) -> str:
+def as_command(scan: TomoScan | CdiScan, recipe: Recipe, options: Any, device: str) -> str:
     """One line for a shell."""
     made = lineage(scan)
     steps = dict(made.prepared or {})

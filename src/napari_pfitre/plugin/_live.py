@@ -22,8 +22,8 @@ def contains(viewer: Any, layer: Any) -> bool:
 
 
 def add_layers(viewer: Any, layers: list) -> list:
-    """Add image LayerData; the layers as added."""
-    return [viewer.add_image(data, **about) for data, about, _ in layers]
+    """Add LayerData of any kind; the layers as added."""
+    return [getattr(viewer, f"add_{kind}")(data, **about) for data, about, kind in layers]
 
 
 class LiveLayer:
@@ -114,6 +114,9 @@ class LiveLayer:
         self.layer.data = data
         self.layer.metadata = about["metadata"]
         self.layer.scale, self.layer.translate = about["scale"], about["translate"]
+        if "units" in about and tuple(str(unit) for unit in self.layer.units) != about["units"]:
+            self.layer.units = about["units"]  # a preview came before the voxel size was known
+            self.viewer.reset_view()
         if tuple(self.layer.contrast_limits) == self._limits:
             self._set_limits(about["contrast_limits"])
         if self.layer.name.startswith(self.name):

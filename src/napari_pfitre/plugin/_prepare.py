@@ -8,14 +8,16 @@ from magicgui.widgets import Label, PushButton, SpinBox
 from napari.utils.notifications import show_warning
 
 from ..errors import OptionError
-from ..preprocess import PrepareOptions, prepare
-from ..scans import TomoScan
+from ..preprocess import CdiPrepareOptions, PrepareOptions
+from ..preprocess import ready as prepare
+from ..scans import CdiScan, TomoScan
 from ._axis import Sweep, search, sweep
 from ._caption import show_captions
 from ._form import NumberEdit, OptionsForm
-from ._layers import LayerData, scan_layer, shown_axis
+from ._layers import LayerData, scan_layers, shown_axis
 from ._live import add_layers, contains
 from ._panel import Note, Panel, line, rows, slim
+from ._patterns import painted
 from ._ready import is_prepared
 from ._scans import ScanBox, about
 from ._worker import Task, start_task, tell
@@ -39,9 +41,10 @@ class PrepareWidget(Panel):
         show_captions(napari_viewer)
 
     def _build(self) -> None:
-        self.scan = slim(ScanBox(self.viewer, label="Scan", tooltip="Projections opened with PFITRE."))
+        self.scan = slim(ScanBox(self.viewer, label="Scan", tooltip="Projections or a pattern opened with PFITRE."))
         self.scan_note = Note()
         self.form = OptionsForm(PrepareOptions)
+        self.pattern_form = OptionsForm(CdiPrepareOptions)
         self.find_button = PushButton(
             text="Find the axis", tooltip="Search the rotation axis and write it into the form."
         )
@@ -60,10 +63,12 @@ class PrepareWidget(Panel):
         self.status = Note()
         for edit, name in ((self.first, "first axis"), (self.last, "last axis"), (self.step, "step")):
             edit.label = name  # for the message when it holds no number
+        self.axes = rows(
+            line(self.first, Label(value="to"), self.last, Label(value="by"), self.step, label="Try axes"),
+            line(self.row, self.sweep, label="In slice", stretch=1),
+        )
         self.fill(
-            rows(self.scan), self.scan_note, self.form, self.find_button, self.axis_note,
-            rows(line(self.first, Label(value="to"), self.last, Label(value="by"), self.step, label="Try axes"),
-                 line(self.row, self.sweep, label="In slice", stretch=1)),
+            rows(self.scan), self.scan_note, self.form, self.pattern_form, self.find_button, self.axis_note, self.axes,
             self.use, self.go, self.status,
         )  # fmt: skip
         self.scan.changed.connect(self._on_scan)
@@ -76,13 +81,23 @@ class PrepareWidget(Panel):
         scan = self.scan.scan
         self.axis_note.say("")
         self.status.say("")
+        self._show_for(scan)
         if scan is None:
             self.scan_note.say("No scan yet: drop a file on the window, or open it with Load.")
             return
         self.scan_note.say(about(scan) + ("\nThis one is prepared already." if is_prepared(scan) else ""))
+        if isinstance(scan, CdiScan):
+            return
         self.row.max = scan.shape[1] - 1
         self.row.value = scan.shape[1] // 2
         self._range_about(scan.middle, 10, 1.0, scan)
+
+    def _show_for(self, scan: TomoScan | CdiScan | None) -> None:
+        """The rows that make sense for this kind of scan."""
+        pattern = isinstance(scan, CdiScan)
+        self.pattern_form.visible = pattern
+        for part in (self.form, self.find_button, self.axes, self.use):
+            part.visible = not pattern
 
     def _range_about(self, centre: float, reach: float, step: float, scan: TomoScan) -> None:
         self.first.value = max(0.0, round(centre) - reach)
@@ -100,7 +115,8 @@ class PrepareWidget(Panel):
             show_warning("Choose a scan first: drop a file on the window, or open it with the Load widget.")
             return
         try:
-            work = make(scan, self.form.options)
+            form = self.pattern_form if isinstance(scan, CdiScan) else self.form
+            work = make(scan, form.options)
         except OptionError as error:
             show_warning(str(error))
             return
@@ -131,7 +147,7 @@ class PrepareWidget(Panel):
             return
         self.axis_note.say(estimate.text)
         scan = self.scan.scan
-        if scan is not None:
+        if isinstance(scan, TomoScan):
             self._range_about(estimate.column, 5, 0.5, scan)
         if estimate.reliable:
             self.form.row("centre").value = round(estimate.column, 2)
@@ -165,12 +181,22 @@ class PrepareWidget(Panel):
         """Add the prepared scan as a layer of its own; Reconstruct then takes that."""
         layer = self.scan.value
 
-        def make(scan: TomoScan, options: PrepareOptions) -> Any:
-            return lambda: scan_layer(prepare(scan, options), f"{layer.name} · prepared")
+        def make(scan: TomoScan | CdiScan, options: Any) -> Any:
+            if isinstance(scan, CdiScan):
+                scan = painted(layer, self.viewer.layers, scan)
+            return lambda: scan_layers(prepare(scan, options), f"{layer.name} · prepared")
 
         self._start(make, "preparing", lambda made: self._on_prepared(made, layer))
 
-    def _on_prepared(self, made: LayerData, source: Any) -> None:
-        add_layers(self.viewer, [made])
+    def _on_prepared(self, made: list[LayerData], source: Any) -> None:
+        added = add_layers(self.viewer, made)
         if contains(self.viewer, source):
             source.visible = False
+        if len(made) > 1:  # a pattern: smaller than before, and its peak in the middle
+            mine = {id(getattr(layer, "__wrapped__", layer)) for layer in added}
+            for layer in self.viewer.layers:
+                layer.visible = layer.visible and id(getattr(layer, "__wrapped__", layer)) in mine
+            self.viewer.layers.selection.active = added[0]
+            self.viewer.reset_view()
+            middle = made[0][0].shape[0] // 2 * float(added[0].scale[0])
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, middle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from magicgui.widgets import ComboBox, Container, ProgressBar, PushButton, SpinBox
 from napari.utils.notifications import show_info, show_warning
 
@@ -13,7 +14,7 @@ from ..errors import OptionError, PfitreError
 from ..options import from_dict
 from ..recipes import RECIPES, Recipe
 from ..results import Provenance, Volume
-from ..scans import TomoScan
+from ..scans import CdiScan, TomoScan
 from ._caption import show_captions
 from ._code import as_command, as_python, preparation
 from ._form import OptionsForm
@@ -21,6 +22,7 @@ from ._layers import provenance_of, scan_of
 from ._live import LiveLayer
 from ._pace import Pace, duration
 from ._panel import Note, Panel, line, rows, slim
+from ._patterns import is_crystal, painted
 from ._ready import ready
 from ._scans import ScanBox, about
 from ._settings import preferences
@@ -53,9 +55,11 @@ class ReconstructWidget(Panel):
     # -- appearance
 
     def _build(self) -> None:
-        self.scan = slim(ScanBox(self.viewer, label="Scan", tooltip="Projections opened with PFITRE, raw or prepared."))
+        self.scan = slim(
+            ScanBox(self.viewer, label="Scan", tooltip="Projections or a pattern opened with PFITRE, raw or prepared.")
+        )
         self.scan_note = Note()
-        self.method = slim(ComboBox(label="Method", choices=[(r.title, name) for name, r in self.recipes.items()]))
+        self.method = slim(ComboBox(label="Method", choices=self._methods))
         self.method_note = Note()
         self.forms = Container(labels=False)
         self.forms.margins = (0, 0, 0, 0)
@@ -64,6 +68,7 @@ class ReconstructWidget(Panel):
         self.forecast = Note()
         self.slice = SpinBox(label="Slice", min=0, max=0, tooltip="Which slice to try: a row of the detector, from 0.")
         self.try_slice = PushButton(text="Try this slice", tooltip="Reconstruct one slice with these settings.")
+        self.slice_row = rows(line(self.slice, self.try_slice, stretch=1, label="Slice"))
         self.run = PushButton(text="Reconstruct", tooltip="Reconstruct the whole volume.")
         self.stop = PushButton(text="Stop", tooltip="Stop at the next step and keep what there is.", enabled=False)
         self.bar = ProgressBar(min=0, max=100, value=0)
@@ -74,7 +79,7 @@ class ReconstructWidget(Panel):
         self.copy_command = PushButton(text="Copy as command", tooltip="This run as a command line, to the clipboard.")
         self.fill(
             rows(self.scan), self.scan_note, rows(self.method), self.method_note, self.forms,
-            rows(self.device), self.forecast, rows(line(self.slice, self.try_slice, stretch=1, label="Slice")),
+            rows(self.device), self.forecast, self.slice_row,
             line(self.run, self.stop), self.bar, self.status, self.rerun, line(self.copy_python, self.copy_command),
         )  # fmt: skip
         self.bar.visible = False
@@ -93,6 +98,12 @@ class ReconstructWidget(Panel):
 
     # -- what is chosen
 
+    def _methods(self, *_: Any) -> list[tuple[str, str]]:
+        """(title, name) of those for the kind of scan that is chosen; for projections while none is."""
+        kind = CdiScan if isinstance(self.chosen, CdiScan) else TomoScan
+        fitting = [(r.title, name) for name, r in self.recipes.items() if issubclass(kind, r.scan_type)]
+        return fitting or [(r.title, name) for name, r in self.recipes.items()]
+
     @property
     def recipe(self) -> Recipe:
         return self.recipes[self.method.value]
@@ -102,11 +113,13 @@ class ReconstructWidget(Panel):
         return self._forms[self.method.value]
 
     @property
-    def chosen(self) -> TomoScan | None:
+    def chosen(self) -> TomoScan | CdiScan | None:
         return self.scan.scan
 
     def _on_method(self, *_: Any) -> None:
         name = self.method.value
+        if name is None:
+            return
         if name not in self._forms:
             self._forms[name] = OptionsForm(self.recipe.options_type)
             self._forms[name].changed.connect(self._on_options)
@@ -118,6 +131,8 @@ class ReconstructWidget(Panel):
 
     def _on_scan(self, *_: Any) -> None:
         scan = self.chosen
+        self.method.reset_choices()  # a pattern is not reconstructed by what is for projections
+        self.slice_row.visible = not isinstance(scan, CdiScan)
         if scan is None:
             self.scan_note.say("No scan yet: drop a file on the window, use Plugins ▸ PFITRE tomography ▸ Load, or "
                                "File ▸ Open Sample.")  # fmt: skip
@@ -129,8 +144,12 @@ class ReconstructWidget(Panel):
 
     def _on_options(self, *_: Any) -> None:
         self._insist = None
-        self.run.text = "Reconstruct"
+        self.run.text = self._verb
         self.forecast.say(self._forecast())
+
+    @property
+    def _verb(self) -> str:
+        return "Invert" if isinstance(self.chosen, CdiScan) else "Reconstruct"
 
     def _forecast(self) -> str:
         scan = self.chosen
@@ -140,9 +159,11 @@ class ReconstructWidget(Panel):
             memory = self._memory(scan, self.form.options)
         except PfitreError as error:
             return str(error)
+        if isinstance(scan, CdiScan):
+            return "" if memory.fits else f"The run {memory}; prepare a smaller box, or bin."
         return f"The run {memory}." + ("" if memory.fits else " It will take the rows in blocks.")
 
-    def _memory(self, scan: TomoScan, options: Any) -> Memory:
+    def _memory(self, scan: TomoScan | CdiScan, options: Any) -> Memory:
         """Against the GPU's memory only once torch is loaded: a forecast must not wait for an import."""
         device = str(resolve_device(self.device.value)) if "torch" in sys.modules else "cpu"
         return self.recipe.memory(scan, options, device=device)
@@ -164,10 +185,12 @@ class ReconstructWidget(Panel):
         except OptionError as error:
             show_warning(str(error))
             return
+        if isinstance(scan, CdiScan):
+            scan, row = painted(layer, self.viewer.layers, scan), None
         recipe, device, settings = self.recipe, self.device.value, preferences()
         name = f"{layer.name} · {recipe.title}" + ("" if row is None else f" · slice {row}")
-        voxel = None if scan.pixel_size is None else (scan.pixel_size[0], scan.pixel_size[1], scan.pixel_size[1])
-        live = LiveLayer(self.viewer, name, scan.shape[1] if row is None else 1, voxel, first_slice=row or 0,
+        voxel, n_slices = _expected(scan)
+        live = LiveLayer(self.viewer, name, n_slices if row is None else 1, voxel, first_slice=row or 0,
                          hide=layer if settings.display.hide_input else None)  # fmt: skip
         pace = Pace()
         job = Job(
@@ -184,8 +207,10 @@ class ReconstructWidget(Panel):
             on_end=self._on_end,
         )  # fmt: skip
 
-    def _fits(self, scan: TomoScan, options: Any) -> bool:
+    def _fits(self, scan: TomoScan | CdiScan, options: Any) -> bool:
         """Whether the volume and its preview have room: if not, refused once with numbers, done if the user insists."""
+        if isinstance(scan, CdiScan):
+            return True
         _, n_rows, n = scan.shape
         memory = Memory(2 * 4 * n_rows * n * n, available_memory())
         if memory.fits or self._insist == (scan, options):
@@ -224,6 +249,8 @@ class ReconstructWidget(Panel):
 
     def _on_volume(self, live: LiveLayer, pace: Pace, known: tuple[str, ...], volume: Volume) -> None:
         live.finish(volume)
+        if live.layer is not None and is_crystal(volume):  # and not the last of its companions
+            self.viewer.layers.selection.active = live.layer
         if self.alive:
             self.status.say(summary(volume, pace.seconds, known))
 
@@ -291,6 +318,19 @@ class ReconstructWidget(Panel):
             return
         QApplication.clipboard().setText(text)
         show_info(f"{what} copied.")
+
+
+def _expected(scan: TomoScan | CdiScan) -> tuple[tuple[float, float, float] | None, int]:
+    """Voxel size and number of slices of the volume to come, as far as they are known before the run."""
+    if isinstance(scan, CdiScan):
+        known = scan.geometry is not None and any(step.name == "prepare" for step in scan.history)
+        if not known or scan.geometry is None:
+            return None, 1
+        z, y, x = (float(length) for length in np.linalg.norm(scan.geometry.voxels(scan.shape), axis=1))
+        return (z, y, x), scan.shape[0]
+    if scan.pixel_size is None:
+        return None, scan.shape[1]
+    return (scan.pixel_size[0], scan.pixel_size[1], scan.pixel_size[1]), scan.shape[1]
 
 
 def summary(volume: Volume, seconds: float, known: tuple[str, ...]) -> str:

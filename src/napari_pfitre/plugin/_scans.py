@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from magicgui.widgets import ComboBox
 
-from ..scans import TomoScan
+from ..scans import CdiScan, TomoScan
 from ._layers import scan_of
+from ._patterns import pattern_about
 
 __all__ = ["ScanBox", "about"]
 
@@ -36,12 +37,14 @@ class ScanBox(ComboBox):
             self.value = new[0]
 
     @property
-    def scan(self) -> TomoScan | None:
+    def scan(self) -> TomoScan | CdiScan | None:
         return None if self.value is None else scan_of(self.value)
 
 
-def about(scan: TomoScan) -> str:
+def about(scan: TomoScan | CdiScan) -> str:
     """A scan in a few words: 51 projections of 84 × 150, emission, 96° missing, …"""
+    if isinstance(scan, CdiScan):
+        return pattern_about(scan)
     n_angles, n_rows, n_columns = scan.shape
     degrees = np.rad2deg(scan.angles)
     words = [
