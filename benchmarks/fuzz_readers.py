@@ -133,7 +133,7 @@ def _odd_values(rng: Rng) -> Callable[[h5py.Group, str, tuple[int, ...]], object
         return group.create_dataset(name, data=h5py.Empty("f4"))
 
     def none(group, name, shape):
-        return group.create_dataset(name, (0, *shape[1:]))
+        return group.create_dataset(name, (0, *shape[1:]), "f4")
 
     def reference(group, name, shape):
         return group.create_dataset(name, data=group.file.ref, dtype=h5py.ref_dtype)

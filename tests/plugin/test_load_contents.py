@@ -58,7 +58,7 @@ def test_answers_are_remembered_for_the_next_time(load, angleless, tmp_path, mon
     widget.file.value = angleless
     done(widget)
     widget.hints.row("angles").value = "0:180"
-    qtbot.waitUntil(lambda: widget.open.enabled, timeout=10000)
+    qtbot.waitUntil(lambda: widget.open.enabled and widget.task is None, timeout=10000)
     widget.open.native.click()
     done(widget)
     assert kept_hints(angleless) == {"angles": "0:180"}
