@@ -65,7 +65,7 @@ class CdiNnOptions:
     refinement: Annotated[
         int, {"min": 1, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood."}
     ] = 20
-    threshold: Annotated[
+    support_threshold: Annotated[
         float, {"min": 0.05, "max": 0.8, "step": 0.05, "label": "Support threshold", "unit": "of the crystal's "
                 "amplitude", "tooltip": "Where the smoothed amplitude is above this the support is."},
     ] = 0.2  # fmt: skip
@@ -179,12 +179,16 @@ def _phased(
     for i, guess in enumerate(found):
         shape = pattern.to_corner(guess.shape)
         shrink = CrystalSupport(
-            every=10, threshold=options.threshold, sigma=(1.0, 1.0), core=shape > SURE, reach=grown(shape > POSSIBLE)
+            every=10,
+            threshold=options.support_threshold,
+            sigma=(1.0, 1.0),
+            core=shape > SURE,
+            reach=grown(shape > POSSIBLE),
         )
-        x, support = pattern.scaled(pattern.to_corner(guess.psi)), shape > options.threshold
+        x, support = pattern.scaled(pattern.to_corner(guess.psi)), shape > options.support_threshold
         step = 2 + i * options.steps
         text = f"phasing, start {i + 1} of {len(found)}" if len(found) > 1 else "phasing"
-        finer = dataclasses.replace(shrink, every=5, threshold=TIGHTER * options.threshold, sigma=(0.8, 0.8))
+        finer = dataclasses.replace(shrink, every=5, threshold=TIGHTER * options.support_threshold, sigma=(0.8, 0.8))
         for schedule, follow, average in (
             (f"{options.steps - ENDING} RAAR", shrink, AVERAGE), (f"{ENDING} ER", finer, 1),
         ):  # fmt: skip
