@@ -73,8 +73,8 @@ def sections(recipe: Recipe) -> Sequence[Section]:
     from ..preprocess import options_for
 
     return (
-        Section("method", f"{recipe.title} options", recipe.options_type),
-        Section("prepare", "Preparing the data", options_for(recipe.scan_type)),
+        Section("method", f"{recipe.title} options", recipe.options_type, {"threshold": "--support-threshold"}),
+        Section("prepare", "Preparing the data", options_for(recipe.scan_type), {"peak": "--centre-on"}),
         Section("read", "Reading the file", ReadHints, {"centre": ""}),  # the preparation's --centre says the same
     )
 
