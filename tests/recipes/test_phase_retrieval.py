@@ -21,7 +21,7 @@ from napari_pfitre.scans import BraggGeometry, CdiScan
 N = 32
 VOXELS = 1e-9 * np.array([[9.0, 0.0, 1.0], [0.0, -6.0, 0.0], [2.0, 0.0, 5.0]])
 Q = np.array([2.0e10, 1.5e10, 0.0])
-SHORT = {"starts": 2, "schedule": "10 ER + 60 HIO + 60 RAAR + 20 ER", "refinement": 10, "threshold": 0.2}
+SHORT = {"starts": 2, "schedule": "10 ER + 60 HIO + 60 RAAR + 20 ER", "refinement": 10, "support_threshold": 0.2}
 
 
 @pytest.fixture(scope="module", autouse=True)

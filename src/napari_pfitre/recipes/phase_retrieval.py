@@ -50,7 +50,7 @@ class PhaseRetrievalOptions:
     beta: Annotated[
         float, {"min": 0.1, "max": 1.0, "step": 0.05, "label": "β", "tooltip": "Of HIO and RAAR."}
     ] = 0.9  # fmt: skip
-    threshold: Annotated[
+    support_threshold: Annotated[
         float, {"min": 0.01, "max": 0.9, "step": 0.01, "label": "Support threshold", "unit": "of the maximum",
                 "tooltip": "The support is where the smoothed amplitude is above this."},
     ] = 0.1  # fmt: skip
@@ -150,7 +150,7 @@ def _start(
     from ..solvers import ShrinkWrap, box_support, phasing, random_start
 
     support = box_support(pattern.whole.shape, [min(0.8, ROOM / ratio) for ratio in ratios], pattern.A.device)
-    shrink = ShrinkWrap(options.follow, options.threshold, (options.smoothing, min(1.0, options.smoothing)))
+    shrink = ShrinkWrap(options.follow, options.support_threshold, (options.smoothing, min(1.0, options.smoothing)))
     x = random_start(pattern.amplitude, support, options.seed + number)
     text = f"start {number + 1} of {options.starts}"
     stop: bool | None = False
