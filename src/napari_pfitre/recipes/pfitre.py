@@ -1,5 +1,6 @@
 """PFITRE: data and a trained network in turns.
 
+    z = argmin ½‖A z − y‖² + λ TV(z)                      a start
     x = argmin ½‖A x − y‖² + ρ/2‖x − z‖²,  x ≥ 0            what the data say, near the network's image
     z = network(x)                                        what such objects look like, near the data's image
 
@@ -42,7 +43,6 @@ __all__ = ["PFITRE", "WEIGHTS", "PfitreOptions", "pfitre"]
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "pfitre.safetensors"  #: those that come with the package
 OVERLAP = 6  #: rows by which blocks overlap: a slice feels its neighbours through slabs of five
-FIRST = 0.3  #: ρ of the image that the scale is taken from, as in the loop's first step
 FAINT = 0.1  #: of the volume's scale: below it a voxel counts as empty, and nothing in it as made up
 ALIGNING = 5  #: rounds that look for displacements; later ones only drift
 SAMPLE = 16  #: rows that the scale of the volume and its noise are taken from
@@ -69,7 +69,7 @@ class PfitreOptions:
         Literal["data", "network"],
         {"label": "Result", "tooltip": "data: the image of the last data step. network: the network's last image, "
          "smoother, and further from the data."},
-    ] = "data"  # fmt: skip
+    ] = "network"  # fmt: skip
     weights: Annotated[
         Path | None,
         {"label": "Weights", "tooltip": "A .safetensors file of one's own training, or a ckpt_PFITRE.pth of the "
@@ -104,8 +104,8 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     from ..networks import load_network
     from ..operators.coverage import share_unmeasured, unmeasured
     from ..priors import NetworkPrior, TotalVariation
-    from ..solvers import half_quadratic
     from ..solvers.alignment import moved_rows
+    from .engine import engine
 
     scan = line_integrals(scan)
     where = resolve_device(device)
@@ -128,9 +128,9 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     stop: bool | None = False
     apart: list[float] = []
 
-    def engine(A: ParallelBeam, y: torch.Tensor, align: int = 0) -> Iterator[SplitIterate]:
+    def solve(A: ParallelBeam, y: torch.Tensor, align: int = 0) -> Iterator[SplitIterate]:
         prior = NetworkPrior(net, A.angles, noise / size, scale=scale)
-        return half_quadratic(A, y, prior, rounds=rounds, rho=options.rho, align=align)
+        return engine(A, y, prior, noise, rounds=rounds, rho=options.rho, align=align)
 
     def image_of(iterate: SplitIterate) -> torch.Tensor:
         return iterate.x if options.mode == "loop" and options.result == "data" else iterate.z
@@ -139,12 +139,13 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         # Displacements belong to the projections, not to the rows: the first block, the middle one, finds them for all.
         y = moved_rows(sinograms(scan, block.read).to(where), shifts[:, 0])
         before = None
-        for iterate in engine(A, y, ALIGNING if options.align and i == 0 else 0):
+        for iterate in solve(A, y, ALIGNING if options.align and i == 0 else 0):
             settled = before is not None and _settled(before, iterate, options.tolerance)
-            before = iterate
+            before = iterate if iterate.k else None
             done = settled or iterate.k == rounds
             shown = window.look(image_of(iterate), block, always=done)
-            text = f"round {iterate.k}" + (f", block {i + 1} of {len(blocks)}" if len(blocks) > 1 else "")
+            text = f"round {iterate.k}" if iterate.k else "total variation first"
+            text += f", block {i + 1} of {len(blocks)}" if len(blocks) > 1 else ""
             step = total if done and block is blocks[-1] else i * rounds + iterate.k
             stop = yield Progress(step, total, text, None, iterate.residual, shown)
             if stop or settled:
@@ -174,7 +175,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         if options.check and n_angles >= held_out.FEWEST:
             rows = held_out.rows_to_check(n_rows)
             y = moved_rows(sinograms(scan, rows).to(where), shifts[:, 0])
-            methods = {"PFITRE": (engine, image_of), "FISTA-TV": (held_out.fista_tv(noise), lambda iterate: iterate.x)}
+            methods = {"PFITRE": (solve, image_of), "FISTA-TV": (held_out.fista_tv(noise), lambda iterate: iterate.x)}
             missed = yield from held_out.compare(A, y, methods, total)
             figures |= {f"held-out residual, {method}": value for method, value in missed.items()}
             notices += held_out.verdict(missed, "PFITRE")
@@ -200,13 +201,11 @@ def _scale_and_noise(scan: TomoScan, A: ParallelBeam) -> tuple[float, float, flo
     """
     import torch
 
-    from ..priors.network import robust_scale
-    from ..solvers import first_step
+    from .engine import first_scale
 
     y = torch.cat([sinograms(scan, slice(row, row + 1)) for row in spread(scan.shape[1], SAMPLE)])
-    start = first_step(A, A.adjoint(y.to(A.device)), FIRST * A.diagonal())
     size = math.sqrt(float(y.square().mean(dtype=torch.float64)))
-    return robust_scale(start), noise_of(y.numpy()), size or 1.0
+    return first_scale(A, y), noise_of(y.numpy()), size or 1.0
 
 
 def _settled(before, now, tolerance: float) -> bool:

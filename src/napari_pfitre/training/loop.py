@@ -12,18 +12,20 @@ import dataclasses
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import OptionError, WeightsError
-from ..networks import Card, SlabNet, save_network
+from ..networks import Card, SlabNet, load_network, save_network
 from ..options import as_dict
 from ..priors.network import half_precision
 from ..results import Progress
+from ..twin.measured import as_object
 from .checks import HeldOut, Result, usual_figures
 from .keeping import CHECKPOINT, WEIGHTS, log_line, read_checkpoint, write_checkpoint
 from .losses import image_loss
@@ -39,9 +41,17 @@ LOG_EVERY = 200  #: steps
 
 
 def train(
-    options: TrainOptions, folder: Path, *, resume: bool = False, device: str = "auto"
-) -> Generator[Progress, bool | None, Path]:
+    options: TrainOptions, folder: Path, *, resume: bool = False, device: str = "auto",
+    weights: str | Path | None = None, own: Sequence[np.ndarray] = (),
+) -> Generator[Progress, bool | None, Path]:  # fmt: skip
     """Train in `folder` and return the path of the weights written there.
+
+    Parameters
+    ----------
+    weights
+        To start from, rather than from nothing: a file, or "pfitre" for those that come with the package.
+    own
+        Volumes (z, y, x) to learn from as well: reconstructions of full turns of what is to be scanned.
 
     Raises
     ------
@@ -56,11 +66,14 @@ def train(
         if not resume and (folder / CHECKPOINT).exists():
             raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
         training = Training(options, where)
+        measured = tuple(as_object(volume) for volume in own)
+        if weights is not None:
+            training.start_from(weights)
         if resume:
             training.take_up(read_checkpoint(folder), folder)
         yield Progress(0, _seconds(options), "held-out circuits: FISTA-TV as the mark to beat")
         held_out = HeldOut(folder, options.size, where)
-        scenes, end = scenes_ahead(options, training.scenes)
+        scenes, end = scenes_ahead(options, training.scenes, measured)
         pool = Pool(options, scenes, training.scenes, where)
         try:
             yield from training.run(pool, held_out, folder)
@@ -102,6 +115,19 @@ class Training:
         self.seconds = 0.0
         self.losses: deque[float] = deque(maxlen=LOG_EVERY)
         self.result: Result | None = None
+        self.origin = ""  #: sha256 of the weights it started from
+
+    def start_from(self, weights: str | Path) -> None:
+        """Begin with the weights of another training."""
+        net, card = load_network(weights)
+        if card.config != self.net.config:
+            raise WeightsError(
+                f"the weights {weights} are of a network of {card.config}, the options ask for {self.net.config}; give "
+                "the same width and blocks, or other weights"
+            )
+        self.net.load_state_dict(net.state_dict())
+        self.average.load_state_dict(net.state_dict())
+        self.origin = card.sha256
 
     def take_up(self, state: dict[str, Any], folder: Path) -> None:
         """Go on from a checkpoint."""
@@ -194,6 +220,7 @@ class Training:
             "pfitre", "slab-net", self.average.config,
             training={
                 "data": "napari_pfitre.twin.scenes.Scenes, through the engine's own loop", "steps": self.step,
+                "started from": self.origin or "nothing",
                 "scenes": self.scenes, "hours": round(self.seconds / 3600, 3), "device": _name(self.device),
                 **as_dict(dataclasses.replace(self.options)),
             },

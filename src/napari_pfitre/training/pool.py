@@ -1,14 +1,15 @@
 """Scenes on their way through the engine: at any moment, what the network will meet when it is used.
 
-Every scene starts as a Tikhonov image or a back-projection, goes some rounds through the loop with the averaged network
-of the moment, and then makes room for another. So the inputs are the loop's own iterates, from the first to the last,
-and follow the network as it learns.
+Every scene starts as the engine does, or as another method's image, goes some rounds through the loop with the averaged
+network of the moment, and then makes room for another. So the inputs are the loop's own iterates, from the first to the
+last, and follow the network as it learns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -20,8 +21,11 @@ from ..operators.coverage import unmeasured_part
 from ..priors import NetworkPrior
 from ..priors.network import condition, robust_scale, slabs
 from ..priors.orientation import Orientation, orientation
-from ..recipes.noise import relative_noise
+from ..recipes.engine import smooth_start
+from ..recipes.noise import noise_of, relative_noise
 from ..solvers import data_step, fbp, first_step
+from ..twin.measured import Measured
+from ..twin.objects import MIXTURE
 from ..twin.scenes import Scene, Scenes
 from .settings import TrainOptions
 
@@ -30,7 +34,8 @@ __all__ = ["Batch", "Case", "Pool", "scenes_ahead"]
 DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
 TRUE_INPUTS = 1 / 16  #: of a batch
 SPOILT = 0.4  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
-BACK_PROJECTED = 0.1  #: of the scenes start from a back-projection
+BACK_PROJECTED = 0.05  #: of the scenes start from a back-projection
+PLAIN = 0.1  #: from least squares; the others from total variation
 
 
 class Batch(NamedTuple):
@@ -59,13 +64,24 @@ class Case:
         self.rho = diagonal * float(np.exp(rng.uniform(np.log(0.5), np.log(2))))
         start = first_step(self.A, self.b, diagonal * float(np.exp(rng.uniform(np.log(0.15), np.log(0.6)))))
         self.scale = robust_scale(start)
-        self.x = fbp(self.A, y).clamp_(min=0) if rng.random() < BACK_PROJECTED else start
+        self.x = self._begun(y, start, rng)
         self.truth = torch.from_numpy(scene.truth).to(device)
         self.noise = relative_noise(scene.sinograms)
         self.turned = orientation(scene.angles)
         self.told = condition(scene.angles, n, self.noise, self.turned).to(device)
         self.rounds_left = int(rng.integers(0, rounds))
         self._prior: NetworkPrior | None = None
+
+    def _begun(self, y: torch.Tensor, start: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """What the network sees first: as in the engine, or, now and then, another method's image."""
+        kind = rng.random()
+        if kind < BACK_PROJECTED:
+            return fbp(self.A, y).clamp_(min=0)
+        if kind < BACK_PROJECTED + PLAIN:
+            return start
+        noise = noise_of(y.cpu().numpy()) * float(np.exp(rng.uniform(np.log(0.7), np.log(2))))
+        *_, smooth = smooth_start(self.A, y, noise)
+        return data_step(self.A, self.b, smooth.z, self.rho, steps=DATA_STEPS)
 
     def advance(self, net: torch.nn.Module) -> None:
         """One round of the loop."""
@@ -140,16 +156,23 @@ class Pool:
         return Case(scene, rng, self.options.rounds, self.device)
 
 
-def scenes_ahead(options: TrainOptions, first: int) -> tuple[Iterator[Scene], Callable[[], None]]:
-    """Scenes from `first` on, made here or ahead by workers; and what ends the workers."""
+def scenes_ahead(
+    options: TrainOptions, first: int, own: tuple[Measured, ...] = ()
+) -> tuple[Iterator[Scene], Callable[[], None]]:
+    """Scenes from `first` on, made here or ahead by workers; and what ends the workers.
+
+    With objects of one's own, they are half of what is shown: a network that saw nothing else would forget the rest.
+    """
+    mixture = (*((kind, share / 2) for kind, share in MIXTURE), ("own", 0.5)) if own else MIXTURE
+    scene = partial(_scene, options, mixture, own)
     if not options.workers:
-        return (_scene(options, index) for index in _from(first)), lambda: None
+        return (scene(index) for index in _from(first)), lambda: None
     pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
 
     def ahead() -> Iterator[Scene]:
         waiting: list[Future] = []
         for index in _from(first):
-            waiting.append(pool.submit(_scene, options, index))
+            waiting.append(pool.submit(scene, index))
             if len(waiting) > 3 * options.workers:
                 yield waiting.pop(0).result()
 
@@ -162,8 +185,9 @@ def _from(first: int) -> Iterator[int]:
         first += 1
 
 
-def _scene(options: TrainOptions, index: int) -> Scene:
+def _scene(options: TrainOptions, mixture: tuple, own: tuple[Measured, ...], index: int) -> Scene:
     """Scene `index`; its width is drawn too, in steps of 16 pixels."""
     rng = np.random.default_rng((options.seed, 0, index))
     size = int(rng.choice(np.arange(options.size, options.size * options.largest + 1, 16)))
-    return Scenes(options.seed, size=size, slices=options.slices, spoil=SPOILT)[index]
+    scenes = Scenes(options.seed, size=size, slices=options.slices, spoil=SPOILT, mixture=mixture, own=own)
+    return scenes[index]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..options import check
 
-__all__ = ["TrainOptions"]
+__all__ = ["TUNING", "TrainOptions"]
 
 _ADVANCED = {"advanced": True}
 
@@ -57,3 +57,6 @@ class TrainOptions:
 
     def __post_init__(self):
         check(self)
+
+
+TUNING = TrainOptions(minutes=20.0, rate=2e-4)  #: as `train pfitre --fine-tune` has it

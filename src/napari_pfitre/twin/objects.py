@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from . import phantoms
 from .circuits import CUTS, DIELECTRIC, PROCESSES, circuit
 from .grid import Grid, Phantom
+from .measured import Measured
 from .patterns import pattern
 from .pictures import pictures
 from .placing import Placed
@@ -48,15 +49,22 @@ class Specimen(NamedTuple):
 
 
 def specimen(
-    rng: np.random.Generator, height: float, mixture: tuple[tuple[str, float], ...], overfill: float
-) -> Specimen:
-    """Draw a kind from the mixture and an object of that kind, enlarged by `overfill` beyond the usual."""
+    rng: np.random.Generator, height: float, mixture: tuple[tuple[str, float], ...], overfill: float,
+    own: Sequence[Measured] = (),
+) -> Specimen:  # fmt: skip
+    """Draw a kind from the mixture and an object of that kind, enlarged by `overfill` beyond the usual.
+
+    The kind "own" takes one of `own`.
+    """
     kinds, shares = zip(*mixture, strict=True)
     kind = str(rng.choice(kinds, p=np.array(shares) / sum(shares)))
     turn = float(rng.uniform(0, 2 * np.pi)) if rng.random() < 0.7 else 0.0
     scale = float(np.exp(rng.uniform(np.log(0.9), np.log(2.5))))  # of a circuit's tracks
     lift, dark = float(rng.uniform(-0.08, 0.08)), rng.random()
     whole = 1 + overfill
+    if kind == "own":
+        whole *= float(np.exp(rng.uniform(np.log(0.8), np.log(1.6))))
+        return Specimen(kind, Placed(own[rng.integers(len(own))].at(rng, height / whole), turn, whole), 0.0, 0.0)
     if kind in _OTHERS:
         inside = _OTHERS[kind](rng, height / whole)
         return Specimen(kind, Placed(inside, turn if kind == "picture" else 0.0, whole), 0.0, 0.0)

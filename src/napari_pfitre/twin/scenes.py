@@ -23,6 +23,7 @@ from ..scans import TomoScan
 from . import beyond
 from . import imperfections as spoil
 from .grid import Grid, Phantom
+from .measured import Measured
 from .objects import MIXTURE, specimen
 from .plan import kept_projections, planned_arcs
 from .sweep import sweep
@@ -92,6 +93,7 @@ class Scenes:
     spoil: float = 1.0  #: times how often each flaw comes; 0 is never
     mixture: tuple[tuple[str, float], ...] = MIXTURE
     flaws: Mapping[str, Flaw] = field(default_factory=lambda: FLAWS)
+    own: tuple[Measured, ...] = ()  #: what the kind "own" in the mixture is
 
     def __post_init__(self):
         for name, (low, high), bounds in (("missing", self.missing, (0, 179)), ("angles", self.angles, (1, 10000))):
@@ -99,6 +101,9 @@ class Scenes:
                 raise OptionError(
                     f"{name} should be two numbers from {bounds[0]} to {bounds[1]}, the lower first, not {low}, {high}"
                 )
+
+        if not self.own and any(kind == "own" and share for kind, share in self.mixture):
+            raise OptionError('the mixture has the kind "own", but no volume is given; name one, or leave the kind out')
 
     def __iter__(self) -> Iterator[Scene]:
         return self.every()
@@ -128,7 +133,7 @@ class Scenes:
         planned, actual, shifts = planned[kept], actual[kept], shifts[kept]
         grid = Grid.cubic(self.size, self.slices)
         above = grid.slab(-1, self.slices + 1)
-        thing = specimen(things, above.height, self.mixture, flaws["overfill"])
+        thing = specimen(things, above.height, self.mixture, flaws["overfill"], self.own)
         fine, beside = self._drawn(thing, above, flaws["overfill"] / 2)
         truth = _mean(fine, beside, self.size)
         lines = sweep(fine, actual, self.size, centre=axis, shifts=shifts[:, 1], factor=FINER)

@@ -1,0 +1,59 @@
+"""PFITRE's engine: total variation first, then data and network in turns.
+
+What total variation makes of a scan already fits the data and has edges; the network starts from there and adds what
+total variation cannot know. Recipe, training and checks all run this one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..solvers import SplitIterate, first_step, fista, half_quadratic
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..operators import ParallelBeam
+
+__all__ = ["STARTING", "engine", "first_scale", "smooth_start"]
+
+STARTING = 60  #: iterations of FISTA-TV
+FIRST = 0.3  #: ρ of the least squares that the scale is taken from
+
+
+def engine(A: ParallelBeam, y: torch.Tensor, prior, noise: float, *, rounds: int, rho: float = 1.0,
+           align: int = 0) -> Iterator[SplitIterate]:  # fmt: skip
+    """Rounds for data y (z, angle, column), counted from 1; those of round 0 are total variation on its way.
+
+    Parameters
+    ----------
+    prior
+        The network; see `napari_pfitre.priors.NetworkPrior`.
+    noise
+        Standard deviation of the noise in one bin of y.
+    rounds, rho, align
+        As in `napari_pfitre.solvers.half_quadratic`.
+    """
+    if prior.scale is None:
+        prior.scale = first_scale(A, y)
+    for iterate in smooth_start(A, y, noise):
+        yield iterate
+    yield from half_quadratic(A, y, prior, rounds=rounds, rho=rho, align=align, z0=iterate.z)
+
+
+def first_scale(A: ParallelBeam, y: torch.Tensor) -> float:
+    """What counts as one in the volume behind y; see `napari_pfitre.priors.network.robust_scale`."""
+    from ..priors.network import robust_scale
+
+    return robust_scale(first_step(A, A.adjoint(y.to(A.device)), FIRST * A.diagonal()))
+
+
+def smooth_start(A: ParallelBeam, y: torch.Tensor, noise: float) -> Iterator[SplitIterate]:
+    """FISTA-TV with its automatic weight, as rounds numbered 0: data's and prior's image are one."""
+    from ..priors import TotalVariation
+
+    prior = TotalVariation(noise * math.sqrt(A.diagonal()), dimensions=3, non_negative=True)
+    for i in fista(A, y, prior, iterations=STARTING):
+        yield SplitIterate(0, i.x, i.objective, i.residual, i.x, 0.0, math.inf)
