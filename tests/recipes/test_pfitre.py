@@ -13,7 +13,7 @@ from napari_pfitre.errors import WeightsError
 from napari_pfitre.metrics import psnr
 from napari_pfitre.networks import Card, SlabNet, save_network
 from napari_pfitre.options import as_dict, from_dict
-from napari_pfitre.recipes import PFITRE, RECIPES, blocks
+from napari_pfitre.recipes import PFITRE, RECIPES, blocks, engine
 from napari_pfitre.recipes.pfitre import WEIGHTS, PfitreOptions
 from napari_pfitre.twin import SimulateOptions, simulate
 
@@ -32,6 +32,12 @@ def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     save_network(net, path, Card("small", "slab-net", net.config, usual={"apart": 0.9, "residual": 0.9}))
     return path
+
+
+@pytest.fixture(autouse=True)
+def short_start(monkeypatch):
+    """A start of few iterations: these tests are about what follows"""
+    monkeypatch.setattr(engine, "STARTING", 8)
 
 
 def run(scan, weights, *watch, align=False, check=False, **options):
@@ -61,7 +67,7 @@ def test_what_comes_back(chip, weights):
 
 def test_network_minus_data(chip, weights):
     """The two results differ by the layer"""
-    data = run(chip.scan, weights, rounds=2, tolerance=0.0)
+    data = run(chip.scan, weights, rounds=2, tolerance=0.0, result="data")
     network = run(chip.scan, weights, rounds=2, tolerance=0.0, result="network")
     difference = network.data - data.data
     scale = np.abs(data.data).max()
@@ -74,7 +80,8 @@ def test_with_a_network_that_changes_nothing_it_is_least_squares(chip, tmp_path)
     save_network(net, tmp_path / "same.safetensors", Card("same", "slab-net", net.config))
     seen = []
     volume = run(chip.scan, tmp_path / "same.safetensors", seen.append, rounds=6, tolerance=0.0)
-    residuals = [p.residual for p in seen if p.residual is not None]
+    residuals = [p.residual for p in seen if p.text.startswith("round")]
+    assert len(residuals) == 6
     assert residuals == sorted(residuals, reverse=True)
     assert np.abs(volume.layers["network − data"]).max() < 1e-6
     assert psnr(chip.truth.data, volume.data, data_range=float(chip.truth.data.max())) > 12
@@ -92,8 +99,9 @@ def test_one_pass(chip, weights):
 
 def test_progress_preview_and_stop(chip, weights):
     seen = []
-    volume = run(chip.scan, weights, seen.append, lambda: len(seen) >= 3, rounds=9, tolerance=0.0)
-    assert [p.step for p in seen] == [0, 1, 2]
+    volume = run(chip.scan, weights, seen.append, lambda: seen[-1].step >= 2, rounds=9, tolerance=0.0)
+    assert [p.step for p in seen] == [0] * 9 + [1, 2]
+    assert sum(p.text == "total variation first" for p in seen) == 8
     assert {p.total for p in seen} == {9}
     assert volume.partial
     assert volume.provenance.figures["rounds"] == 2
@@ -101,6 +109,15 @@ def test_progress_preview_and_stop(chip, weights):
     volume = run(chip.scan, weights, whole.append, rounds=3, tolerance=0.0)
     np.testing.assert_array_equal(whole[-1].preview.data, volume.data)
     assert not volume.partial
+
+
+def test_stopped_in_its_start_it_gives_what_total_variation_has(chip, weights):
+    seen = []
+    volume = run(chip.scan, weights, seen.append, lambda: len(seen) >= 4, rounds=9)
+    assert volume.partial
+    assert volume.provenance.figures["rounds"] == 0
+    assert volume.data.max() > 0
+    assert not volume.layers["network − data"].any()
 
 
 def test_it_ends_when_it_has_settled(chip, tmp_path):
@@ -153,7 +170,7 @@ def test_without_weights_it_says_where_to_get_some(chip, tmp_path):
 
 
 def test_the_residual_is_what_the_image_leaves_of_the_data(chip, weights):
-    volume = run(chip.scan, weights, rounds=3)
+    volume = run(chip.scan, weights, rounds=3, result="data")
     assert volume.residual.shape == chip.scan.shape
     data = np.asarray(chip.scan.projections)
     share = np.linalg.norm(volume.residual) / np.linalg.norm(data)

@@ -87,9 +87,9 @@ class SlabNet(nn.Module):
         """Weights that keep the size of features from layer to layer; untrained the network changes nothing."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                mode = "fan_in" if isinstance(module, nn.Conv2d) else "fan_out"
-                nn.init.kaiming_normal_(module.weight, mode=mode)
-                nn.init.zeros_(module.bias)
+                nn.init.kaiming_normal_(module.weight, mode="fan_in" if isinstance(module, nn.Conv2d) else "fan_out")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
             if isinstance(module, DenseBlock):
                 with torch.no_grad():  # a block begins as a small change, however many stand in a row
                     module.fuse.weight.mul_(0.3)

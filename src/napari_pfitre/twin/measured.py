@@ -42,7 +42,7 @@ class Measured:
         """Seen at another height, so that `height` stays within it, and turned over or not."""
         n_z, n_y, n_x = self.volume.shape
         room = max(0.0, n_z / max(n_y, n_x) - height) / 2
-        axes = [axis for axis in range(3) if rng.random() < 0.5]
+        axes = tuple(axis for axis in range(3) if rng.random() < 0.5)
         return Measured(np.flip(self.volume, axes), float(rng.uniform(-room, room)))
 
 

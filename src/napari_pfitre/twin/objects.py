@@ -64,7 +64,7 @@ def specimen(
     whole = 1 + overfill
     if kind == "own":
         whole *= float(np.exp(rng.uniform(np.log(0.8), np.log(1.6))))
-        return Specimen(kind, Placed(own[rng.integers(len(own))].at(rng, height / whole), turn, whole), 0.0, 0.0)
+        return Specimen(kind, Placed(own[int(rng.integers(len(own)))].at(rng, height / whole), turn, whole), 0.0, 0.0)
     if kind in _OTHERS:
         inside = _OTHERS[kind](rng, height / whole)
         return Specimen(kind, Placed(inside, turn if kind == "picture" else 0.0, whole), 0.0, 0.0)
