@@ -18,7 +18,10 @@ def radians(degrees: dict[str, float]) -> dict[str, float]:
     return {name: float(np.deg2rad(value)) for name, value in degrees.items()}
 
 
-def geometry(name="34-ID-C", angles=SCAN_54, scanned="theta", step=np.deg2rad(0.005), **setup):
+STEP = float(np.deg2rad(0.005))
+
+
+def geometry(name="34-ID-C", angles=SCAN_54, scanned="theta", step=STEP, **setup):
     return bragg_geometry(DIFFRACTOMETERS[name], radians(angles), scanned, step, **(SETUP | setup))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_a_run_becomes_one_layer_with_scale_units_labels_name_and_history(window
     assert not result.rgb
     assert viewer.layers.extent.units is not None
     assert not layer.visible
-    assert widget.status.value.startswith("done after 0:00 · residual 0.2")
+    assert re.match(r"done after 0:0\d · residual 0\.2", widget.status.value)  # a busy machine takes a second
 
 
 def test_while_running_only_stop_can_be_pressed_and_progress_is_told(window, done, qtbot):

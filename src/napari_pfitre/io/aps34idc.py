@@ -135,7 +135,8 @@ def _report_gaps(numbers: list[int], notices: list[str]) -> None:
     if missing := sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)):
         raise ScanError(
             f"frame{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing[:6]))}"
-            f"{' and more' if len(missing) > 6 else ''} of {numbers[-1] - numbers[0] + 1} are missing, so the angles "
+            f"{' and more' if len(missing) > 6 else ''} of {numbers[-1] - numbers[0] + 1} "
+            f"{'are' if len(missing) > 1 else 'is'} missing, so the angles "
             "are not evenly spaced; copy the folder again"
         )
 

@@ -46,7 +46,7 @@ def lineage(scan: TomoScan | CdiScan) -> Lineage:
             rows, by = step.parameters.get("rows"), step.parameters.get("bin", 1)
         elif step.name == "paint_mask":
             raise OptionError(
-                f"{scan.name} has a mask that was painted by hand, which no code makes again; save the mask and pass mask="
+                f"{scan.name} has a mask that was painted by hand, which no code makes again; save it and pass mask="
             )
         elif step.name == "prepare":
             if prepared is not None:

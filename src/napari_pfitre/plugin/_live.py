@@ -45,11 +45,11 @@ class LiveLayer:
         self.layer: Any = None
         self._data: np.ndarray | None = None
         self._limits: tuple[float, float] | None = None
-        self._dropped = False
+        self._dropped = self._finished = False
 
     def update(self, previews: tuple[Preview, ...]) -> None:
         """Show some slices as they stand now."""
-        if not previews or self._gone():
+        if not previews or self._finished or self._gone():
             return
         for start, slices in previews:
             self._store(start, slices)
@@ -99,6 +99,7 @@ class LiveLayer:
     def finish(self, volume: Volume) -> list:
         """Turn the preview into the volume, or add the volume when there is no preview; the layers of the result."""
         self._gone()
+        self._finished = True  # a preview that arrives later must not take the volume's place
         name = f"{self.name} · stopped early" if volume.partial else self.name
         made = volume_layers(volume, name, self.first_slice)
         if self.layer is None:

@@ -1,9 +1,9 @@
 """Diffraction patterns and the crystals that come of them ⇄ napari layers.
 
 A pattern is shown as counts with a small gamma, which opens up five decades as a logarithm would and leaves the numbers
-under the pointer what they are. It is drawn in the crystal's box, voxel for voxel, so that both share sliders and units; a
-length on it means nothing. Its mask is a Labels layer to paint in; Prepare takes what is painted. A crystal is its
-amplitude, its phase in colours that go round as phases do, and what was derived, shown where the crystal is.
+under the pointer what they are. It is drawn in the crystal's box, voxel for voxel, so that both share sliders and
+units; a length on it means nothing. Its mask is a Labels layer to paint in; Prepare takes what is painted. A crystal is
+its amplitude, its phase in colours that go round as phases do, and what was derived, shown where the crystal is.
 """
 
 from __future__ import annotations
@@ -222,8 +222,9 @@ def _surface(volume: Volume, support: np.ndarray, title: str, shared: dict[str, 
     field = [ndimage.map_coordinates(part, points.T, order=1) for part in (np.cos(phase), np.sin(phase))]
     values = np.arctan2(field[1], field[0]).astype(np.float32)
     about = {
-        "name": f"{title} · surface, colour of the phase", "colormap": "twilight_shifted", "contrast_limits": (-np.pi, np.pi),
-        "shading": "smooth", "visible": False, "metadata": {_KEY: {"kind": "surface"}},
+        "name": f"{title} · surface, colour of the phase", "colormap": "twilight_shifted",
+        "contrast_limits": (-np.pi, np.pi), "shading": "smooth", "visible": False,
+        "metadata": {_KEY: {"kind": "surface"}},
     }  # fmt: skip
     return (points.astype(np.float32), faces, values), {**shared, **about}, "surface"
 

@@ -62,7 +62,7 @@ def survey(scan: CdiScan) -> Survey:
     """
     n_frames, n_rows, n_columns = scan.shape
     count = max(1, _BLOCK // (8 * n_rows * n_columns))
-    total = np.zeros((n_rows, n_columns))
+    total, most = np.zeros((n_rows, n_columns)), np.zeros((n_rows, n_columns))
     brightest: list[tuple[float, tuple[int, int, int]]] = []
     n_measured = not_finite = saturated = 0
     counts = True
@@ -79,12 +79,13 @@ def survey(scan: CdiScan) -> Survey:
         counts = counts and (raw.dtype.kind in "biu" or _whole(values))
         values *= gain
         total += values.sum(axis=0, dtype=np.float64)
+        np.maximum(most, values.max(axis=0), out=most)
         brightest += [_brightest(frame, start + i) for i, frame in enumerate(values)]
     if not n_measured:
         raise ScanError(f"every value of {scan.name} is masked or not a number; check the mask and what it marks")
     peak = max(brightest)[1]
     _refuse_without_peak(scan, peak, total.sum() / n_measured, blind)
-    return Survey(peak, counts, total, _hot(total, blind), not_finite, saturated)
+    return Survey(peak, counts, total, _hot(total - most, blind), not_finite, saturated)
 
 
 def _whole(values: np.ndarray) -> bool:
@@ -134,7 +135,10 @@ def _refuse_without_peak(scan: CdiScan, peak: tuple[int, int, int], mean: float,
 
 
 def _hot(total: np.ndarray, blind: np.ndarray) -> np.ndarray:
-    """Pixels ten times as bright as the brightest neighbour, with room for noise: no speckle is that narrow."""
+    """Pixels ten times as bright as the brightest neighbour, with room for noise: no speckle is that narrow.
+
+    Of the sum over frames without each pixel's brightest, so that a single hit does not condemn its pixel.
+    """
     around = np.ones((3, 3), dtype=bool)
     around[1, 1] = False
     lit = np.where(blind, 0, total)

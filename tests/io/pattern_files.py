@@ -1,0 +1,125 @@
+"""Small diffraction patterns, and files of them as beamlines and programs write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import tifffile
+
+SHAPE = (20, 24, 28)
+
+
+def counts(shape=SHAPE, at=None, photons=2e5, width=2.0, seed=0) -> np.ndarray:
+    """Photons about a peak, in the middle unless told: a Gaussian with side lobes, and single ones everywhere."""
+    rng = np.random.default_rng(seed)
+    at = [n // 2 for n in shape] if at is None else at
+    grids = np.meshgrid(*[np.arange(n) - p for n, p in zip(shape, at, strict=True)], indexing="ij")
+    r = np.sqrt(sum(g.astype(float) ** 2 for g in grids))
+    rate = np.exp(-((r / width) ** 2) / 2) + 2e-3 * np.exp(-((r / 4 / width) ** 2) / 2) * (1 + np.cos(2 * r))
+    return rng.poisson(photons * rate / rate.sum() + 0.01).astype(np.int32)
+
+
+def write_34idc(folder: Path, data: np.ndarray, number: int = 54, detector="34idcTIM2", region=None, spec=True) -> Path:
+    """A raw scan as APS 34-ID-C leaves it, with its SPEC file, dark and white field two folders up."""
+    n_frames, n_rows, n_columns = data.shape
+    row, column = region or (0, 0)
+    scan = folder / "AD34idc" / f"Sample_S{number:04d}"
+    scan.mkdir(parents=True)
+    for i, frame in enumerate(data):
+        tifffile.imwrite(scan / f"Sample_S{number:04d}_{i:05d}.tif", frame)
+    rng = np.random.default_rng(1)
+    white = rng.normal(1000, 20, (512, 512)).astype(np.float32)
+    dark = np.zeros((512, 512), np.int32)
+    dark[row + 2, column + 3] = 50
+    tifffile.imwrite(folder / "whitefield.tif", white)
+    tifffile.imwrite(folder / "dark.tif", dark)
+    if spec:
+        (folder / "log.spec").write_text(
+            "#F log.spec\n#E 1580609738\n#O0 Delta  Theta  Chi  Phi  Mu  Gamma  z-sample\n"
+            "#O1 Monochr  camdist  Energy\n\n"
+            f"#S {number}  ascan  th -0.3 0.7  {n_frames - 1} 0.25\n#D Tue Feb 04 12:28:23 2020\n"
+            "#P0 32.174 0.2200042 90 -5 0 12.6346 10.2\n#P1 12.69 500 9\n"
+            f"#UIMDET {detector}:\n#UIMR5  {column} {n_columns} {row} {n_rows} 1\n#N 3\n#L Theta  H  Monitor\n"
+            + "".join(f"{0.005 * i} 0 3900\n" for i in range(n_frames))
+        )
+    return scan
+
+
+def write_cxi(path: Path, data: np.ndarray, mask: np.ndarray | None = None, **extra) -> Path:
+    """PyNX's input: joules, metres, 1 for a voxel not to be used."""
+    with h5py.File(path, "w") as file:
+        file["cxi_version"] = 150
+        detector = file.create_group("entry_1/instrument_1/detector_1")
+        detector["data"] = data
+        detector["distance"], detector["x_pixel_size"], detector["y_pixel_size"] = 1.2, 5.5e-5, 5.6e-5
+        if mask is not None:
+            detector["mask"] = mask
+        file["entry_1/instrument_1/source_1/energy"] = 9.0 * 1.602176634e-16
+        file["entry_1/data_1/data"] = h5py.SoftLink("/entry_1/instrument_1/detector_1/data")
+        for name, value in extra.items():
+            file[name] = value
+    return path
+
+
+def write_eiger(folder: Path, data: np.ndarray, per_file: int = 8) -> Path:
+    """A master of Dectris' older kind and its data files; one column is a gap."""
+    data = data.astype(np.uint32)
+    data[:, :, 5] = np.iinfo(np.uint32).max
+    master = folder / "scan_master.h5"
+    with h5py.File(master, "w") as file:
+        file["entry/definition"] = "NXmx"
+        detector = file.create_group("entry/instrument/detector")
+        detector["detector_distance"], detector["x_pixel_size"], detector["y_pixel_size"] = 1.8, 7.5e-5, 7.5e-5
+        detector["beam_center_x"], detector["beam_center_y"] = 11.0, 12.0
+        pixel_mask = np.zeros(data.shape[1:], np.uint32)
+        pixel_mask[3, 4] = 2
+        detector["detectorSpecific/pixel_mask"] = pixel_mask
+        detector["detectorSpecific/photon_energy"] = 8994.0
+        detector["detectorSpecific/nimages"], detector["detectorSpecific/ntrigger"] = len(data), 1
+        for at in range(0, len(data), per_file):
+            name = f"scan_data_{at // per_file + 1:06d}.h5"
+            with h5py.File(folder / name, "w") as part:
+                part["entry/data/data"] = data[at : at + per_file]
+                part["entry/data/data"].attrs["image_nr_low"] = at + 1
+            file[f"entry/data/data_{at // per_file + 1:06d}"] = h5py.ExternalLink(name, "/entry/data/data")
+    return master
+
+
+def write_bliss(folder: Path, data: np.ndarray, scans=("1.1", "2.1")) -> Path:
+    """A master of ESRF ID01: the last of its scans has frames, in the detector's own file; the others only counters."""
+    detector = folder / "scan0002" / "mpx1x4_0000.h5"
+    detector.parent.mkdir()
+    with h5py.File(detector, "w") as file:
+        file["entry_0000/instrument/mpx1x4/data"] = data.astype(np.uint16)
+    master = folder / "sample.h5"
+    with h5py.File(master, "w") as file:
+        for name in scans:
+            entry = file.create_group(name)
+            entry["title"] = f"ascan eta 17 18 {len(data) - 1} 1"
+            motors = entry.create_group("instrument/positioners")
+            for motor, value in {"mu": 0.0, "phi": 30.0, "nu": 4.0, "delta": 35.2, "mononrj": 9.0}.items():
+                motors[motor] = value
+            motors["eta"] = np.linspace(17, 18, len(data))
+            entry["measurement/mon"] = np.ones(len(data))
+        about = file.create_group(f"{scans[-1]}/instrument/mpx1x4")
+        about["distance"], about["x_pixel_size"], about["y_pixel_size"] = 0.95, 5.5e-5, 5.5e-5
+        about["beam_center_x"], about["beam_center_y"] = 14.0, 300.0
+        file[f"{scans[-1]}/measurement/mpx1x4"] = h5py.ExternalLink(
+            "scan0002/mpx1x4_0000.h5", "/entry_0000/instrument/mpx1x4/data"
+        )
+    return master
+
+
+def write_cohere(folder: Path, data: np.ndarray, stage: str) -> Path:
+    """An experiment of cohere after one of its steps."""
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf" / "config").write_text(
+        'working_dir = "x"  // where\nexperiment_id = "scan"\nscan = "54"\nbeamline = "aps_34idc"\nroi = (0, 4)\n'
+    )
+    name = {"preprocessed_data": "prep_data.tif", "phasing_data": "data.tif"}[stage]
+    (folder / stage).mkdir()
+    values = np.sqrt(data) if stage == "phasing_data" else data
+    tifffile.imwrite(folder / stage / name, values.astype(np.float32))
+    return folder
