@@ -13,6 +13,7 @@ import napari_pfitre
 from napari_pfitre.cli import checkup, cli
 from napari_pfitre.cli.command import Command, LazyGroup, sentence
 from napari_pfitre.errors import QuestionError, ReconstructionError
+from napari_pfitre.scans import TomoScan
 
 
 def test_every_command_helps(call):
@@ -24,10 +25,11 @@ def test_every_command_helps(call):
 
 
 def test_every_method_helps(call):
-    for name in napari_pfitre.RECIPES:
+    for name, recipe in napari_pfitre.RECIPES.items():
         result = call("run", name, "--help")
         assert result.exit_code == 0, result.output
-        for part in ("--output", "--device", f"{napari_pfitre.RECIPES[name].title} options", "--rows", "--angle-unit"):
+        of_scan = ("--rows", "--angle-unit") if recipe.scan_type is TomoScan else ("--centre-on",)
+        for part in ("--output", "--device", f"{recipe.title} options", *of_scan):
             assert part in result.stdout
 
 

@@ -166,8 +166,8 @@ def test_an_unprepared_scan_is_prepared_once_for_all_its_runs(make_scan, monkeyp
     from napari_pfitre.plugin._ready import ready
 
     calls = []
-    original = preprocess.prepare
-    monkeypatch.setattr(preprocess, "prepare", lambda scan: (calls.append(scan), original(scan))[1])
+    original = preprocess.ready
+    monkeypatch.setattr(preprocess, "ready", lambda scan: (calls.append(scan), original(scan))[1])
     scan = make_scan()
     whole, row = ready(scan), ready(scan, 4)
     assert len(calls) == 1

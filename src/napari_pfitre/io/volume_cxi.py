@@ -183,4 +183,5 @@ def read(path: Path) -> Volume:
             extra = find(group, "data") if isinstance(group, h5py.Group) and child.startswith("result_") else None
             if isinstance(extra, h5py.Dataset) and extra.shape == data.shape:
                 layers[text(find(group, "title")) or child] = extra[()]
-        return Volume(np.abs(data).astype(np.float32), voxel, provenance, name, unit, layers)
+        values = np.abs(data) if np.iscomplexobj(data) else data
+        return Volume(values.astype(np.float32), voxel, provenance, name, unit, layers)

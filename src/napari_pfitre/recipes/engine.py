@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STARTING", "engine", "first_scale", "smooth_start"]
 
-STARTING = 60  #: iterations of FISTA-TV
+STARTING = 150  #: iterations of FISTA-TV
 FIRST = 0.3  #: ρ of the least squares that the scale is taken from
 
 

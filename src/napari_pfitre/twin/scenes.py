@@ -26,7 +26,6 @@ from .grid import Grid, Phantom
 from .measured import Measured
 from .objects import MIXTURE, specimen
 from .plan import kept_projections, planned_arcs
-from .sweep import sweep
 
 __all__ = ["FLAWS", "Flaw", "Scene", "Scenes"]
 
@@ -115,6 +114,8 @@ class Scenes:
     def __getitem__(self, index: int) -> Scene:
         if index < 0:
             raise OptionError(f"scenes are counted from 0 and have no end; there is none with index {index}")
+        from .sweep import sweep  # numba takes a second to load
+
         streams = np.random.SeedSequence((self.seed, index)).spawn(7)
         dice, plan, things, outside, motion, beam, noise = (np.random.default_rng(stream) for stream in streams)
         flaws = self._flaws(dice)
