@@ -111,8 +111,29 @@ def simulated(viewer: napari.Viewer) -> None:
     save(viewer, "simulate")
 
 
+def inverted(viewer: napari.Viewer) -> None:
+    viewer.open_sample(PLUGIN, "crystal")
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Reconstruct")
+    widget.method.value = "phase-retrieval"
+    widget.run.native.click()
+    finished(widget)
+    name = widget.scan.value.name
+    for layer in viewer.layers:
+        layer.visible = layer.name.endswith("surface, colour of the phase")
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    camera = viewer.scene.camera
+    camera.angles = (20, -30, 60)
+    camera.zoom *= 1.6
+    assert any(layer.name.startswith(f"{name} · Phase retrieval") for layer in viewer.layers)
+    save(viewer, "invert")
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
+    viewer = window()
+    inverted(viewer)
+    viewer.close()
     viewer = window()
     simulated(viewer)
     viewer.close()

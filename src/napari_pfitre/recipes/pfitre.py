@@ -44,7 +44,7 @@ __all__ = ["PFITRE", "WEIGHTS", "PfitreOptions", "pfitre"]
 WEIGHTS = Path(__file__).parents[1] / "weights" / "pfitre.safetensors"  #: those that come with the package
 OVERLAP = 6  #: rows by which blocks overlap: a slice feels its neighbours through slabs of five
 FAINT = 0.1  #: of the volume's scale: below it a voxel counts as empty, and nothing in it as made up
-ALIGNING = 5  #: rounds that look for displacements; later ones only drift
+ALIGNING = 5  #: rounds at most that look for displacements; later ones only drift
 SAMPLE = 16  #: rows that the scale of the volume and its noise are taken from
 
 
@@ -60,7 +60,7 @@ class PfitreOptions:
     rounds: Annotated[
         int, {"min": 1, "max": 100, "label": "Rounds at most",
               "tooltip": "Of data step and network; a run ends earlier when they have settled."},
-    ] = 8  # fmt: skip
+    ] = 3  # fmt: skip
     rho: Annotated[
         float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "ρ", "unit": "mean diagonal of AᵀA",
                 "tooltip": "Trust in the network: larger stays nearer to its image, smaller nearer to the data."},
