@@ -323,9 +323,9 @@ class ReconstructWidget(Panel):
 def _expected(scan: TomoScan | CdiScan) -> tuple[tuple[float, float, float] | None, int]:
     """Voxel size and number of slices of the volume to come, as far as they are known before the run."""
     if isinstance(scan, CdiScan):
-        known = scan.geometry is not None and any(step.name == "prepare" for step in scan.history)
-        if not known or scan.geometry is None:
+        if scan.geometry is None:
             return None, 1
+        # of a pattern that is still to be cropped the size is about right, and the unit is
         z, y, x = (float(length) for length in np.linalg.norm(scan.geometry.voxels(scan.shape), axis=1))
         return (z, y, x), scan.shape[0]
     if scan.pixel_size is None:
