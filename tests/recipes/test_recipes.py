@@ -59,7 +59,7 @@ def test_volume_and_history(chip, name):
     assert from_dict(RECIPES[name].options_type, dict(made.options)) == RECIPES[name].options_type()
     again = Provenance.from_json(made.to_json())
     assert json.loads(again.to_json()) == json.loads(made.to_json())
-    assert made.history[-1]["name"] == scan.history[-1].name
+    assert made.history[len(scan.history) - 1]["name"] == scan.history[-1].name  # what a run did itself follows
 
 
 @EVERY
@@ -71,7 +71,7 @@ def test_progress(chip, name):
     assert steps == sorted(steps)
     assert steps[-1] == seen[-1].total
     assert {p.total for p in seen} == {seen[-1].total}
-    last = seen[-1].preview
+    last = [p.preview for p in seen if p.preview is not None][-1]
     np.testing.assert_array_equal(last.data, volume.data[last.start : last.start + len(last.data)])
     residuals = [p.residual for p in seen if p.residual is not None]
     # PFITRE's first image fits the data already
