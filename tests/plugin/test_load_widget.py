@@ -93,6 +93,7 @@ def test_a_question_is_shown_with_its_answers_and_an_answer_opens_the_file(load,
     assert not widget.hints.native.isHidden()
     widget.hints.row("angles").value = "0:180"
     qtbot.waitUntil(lambda: widget.open.enabled, timeout=5000)
+    done(widget)
     assert widget.question.value == ""
     widget.open.native.click()
     done(widget)
