@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
 
 from napari_pfitre.networks import SlabNet
+from napari_pfitre.operators import ParallelBeam
+from napari_pfitre.training.iterates import iterates, stream
+from napari_pfitre.training.keeping import write_checkpoint
 from napari_pfitre.training.losses import error_of, image_loss
-from napari_pfitre.training.pool import Case, Pool, scenes_ahead
+from napari_pfitre.training.pool import Case, Pool
 from napari_pfitre.training.settings import TrainOptions
 from napari_pfitre.twin.scenes import Scenes
 
-SMALL = TrainOptions(size=32, largest=1.5, batch=4, pool=3, slices=3, rounds=3, width=4, blocks=1)
+SMALL = TrainOptions(size=32, largest=1.5, batch=4, pool=5, slices=3, rounds=3, width=4, blocks=1)
 CPU = torch.device("cpu")
 
 
@@ -21,73 +28,87 @@ def net():
     return SlabNet(width=4, blocks=1).eval()
 
 
-@pytest.fixture
-def case():
-    return Case(Scenes(4, size=48, slices=3)[0], np.random.default_rng(0), 3, CPU)
+def journeys(net):
+    """What the loop makes of a scene, as far as each of ten dice lets it go."""
+    scene = Scenes(4, size=48, slices=3)[0]
+    return scene, [list(iterates(scene, np.random.default_rng(seed), 4, net, CPU)) for seed in range(10)]
 
 
-def test_a_round_fits_the_data(case, net):
-    """With a network that changes nothing a round is a data step, so the misfit falls"""
-
-    def misfit():
-        return float((case.A.normal(case.x) - case.b).norm())
-
-    before, rounds = misfit(), case.rounds_left
-    case.advance(net)
-    assert misfit() < before
-    assert case.rounds_left == rounds - 1
-    assert case.x.min() >= 0
+def test_rounds_fit_the_data(net):
+    """With a network that changes nothing a round is a data step: whatever the start, the data are met"""
+    scene, found = journeys(net)
+    A, y = ParallelBeam(scene.angles, 48), torch.from_numpy(scene.sinograms)
+    assert {len(journey) for journey in found} == {1, 2, 3, 4}
+    rounds = [iterate for journey in found for iterate in journey[1:]]
+    assert max(float((A(torch.from_numpy(i.given)) - y).norm() / y.norm()) for i in rounds) < 0.1
+    assert all(i.given.min() >= 0 for i in rounds)
+    assert all(i.scale == journey[0].scale for journey in found for i in journey)
 
 
-def test_a_batch_is_what_it_says(case, net):
+def test_starts_differ(net):
+    """Total variation, finished or not, least squares, a back-projection: several images of one scan"""
+    _, found = journeys(net)
+    starts = [journey[0].given for journey in found]
+    apart = [float(np.linalg.norm(start - starts[0]) / np.linalg.norm(starts[0])) for start in starts[1:]]
+    assert max(apart) > 0.1
+    assert len({round(value, 6) for value in apart}) > 5
+
+
+def test_a_batch_is_what_it_says(net):
     """Shapes, units, and an unmeasured part that is one"""
-    case.x = case.truth.clone()
+    (iterate, *_), *_ = journeys(net)[1]
+    case = Case(iterate._replace(given=iterate.truth), CPU)
     for seed in range(8):
-        batch = case.example(np.random.default_rng(seed), 5, 32, case.mask(net))
+        batch = case.example(np.random.default_rng(seed), 5, 32)
         assert batch.slab.shape == (1, 5, 32, 32)
         torch.testing.assert_close(batch.slab[:, 2:3], batch.truth)
         assert batch.hidden.shape == batch.truth.shape
     assert 0.2 < float(case.truth.max() / case.scale) < 5
 
 
-def test_the_pool_fills_moves_on_and_renews(net):
-    scenes, end = scenes_ahead(SMALL, 0)
-    pool = Pool(SMALL, scenes, 0, CPU)
-    for _ in range(40):
-        pool.refresh(net)
+def test_the_pool_fills_and_renews(net, tmp_path):
+    with stream(SMALL, 0, net, CPU, tmp_path) as source:
+        pool = Pool(SMALL, source, 0, CPU)
+        pool.refresh()
+        first = pool.cases[0]
+        for _ in range(7):
+            pool.refresh()
+    assert pool.index == 8
     assert len(pool.cases) == SMALL.pool
-    assert 3 < pool.index < 40
-    end()
+    assert first not in pool.cases
 
 
-def test_the_same_step_gives_the_same_batch(net):
+def test_the_same_step_gives_the_same_batch(net, tmp_path):
     batches = []
     for _ in range(2):
-        scenes, _ = scenes_ahead(SMALL, 5)
-        pool = Pool(SMALL, scenes, 5, CPU)
-        pool.refresh(net)
-        batches.append(pool.batch(17, net))
+        with stream(SMALL, 5, net, CPU, tmp_path) as source:
+            pool = Pool(SMALL, source, 5, CPU)
+            pool.refresh()
+        batches.append(pool.batch(17, net.slices))
     for a, b in zip(*batches, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)  # FINUFFT adds in any order
-    assert not torch.equal(pool.batch(18, net).slab, batches[0].slab)
+    assert not torch.equal(pool.batch(18, net.slices).slab, batches[0].slab)
 
 
-def test_workers_make_the_same_scenes_in_the_same_order():
-    import dataclasses
+def test_workers_make_the_same_in_the_same_order(net, tmp_path):
+    """With the network of the checkpoint; while they have nothing ready the training goes on with what it has"""
+    write_checkpoint(tmp_path, {"config": net.config, "average": net.state_dict()})
+    with (
+        stream(SMALL, 2, net, CPU, tmp_path) as here,
+        stream(dataclasses.replace(SMALL, workers=1), 2, net, CPU, tmp_path) as there,
+    ):
+        assert next(there) is None
+        for expected in islice(here, 3):
+            while (found := next(there)) is None:
+                time.sleep(0.05)
+            for a, b in zip(expected, found, strict=True):
+                np.testing.assert_array_equal(a.truth, b.truth)
+                np.testing.assert_allclose(a.given, b.given, atol=0.02 * a.scale)
 
-    here, _ = scenes_ahead(SMALL, 2)
-    there, end = scenes_ahead(dataclasses.replace(SMALL, workers=1), 2)
-    try:
-        for _ in range(3):
-            a, b = next(here), next(there)
-            np.testing.assert_array_equal(a.sinograms, b.sinograms)
-    finally:
-        end()
 
-
-def test_widths_vary():
-    scenes, _ = scenes_ahead(SMALL, 0)
-    widths = {next(scenes).truth.shape[-1] for _ in range(12)}
+def test_widths_vary(net, tmp_path):
+    with stream(SMALL, 0, net, CPU, tmp_path) as source:
+        widths = {found[0].truth.shape[-1] for found in islice(source, 12)}
     assert min(widths) >= 32
     assert len(widths) > 1
 

@@ -97,10 +97,10 @@ class OneBatch:
         slab = truth.expand(4, 5, 32, 32) + 0.3 * torch.randn(4, 5, 32, 32, generator=generator)
         self.content = Batch(slab, torch.zeros_like(truth), torch.zeros(4, 38), truth)
 
-    def refresh(self, net):
+    def refresh(self):
         pass
 
-    def batch(self, step, net):
+    def batch(self, step, slices):
         return self.content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -73,6 +74,13 @@ def _refuse_if_used(path: Path) -> None:
         # a damaged or read-only file is nobody's; whether it may be replaced, the folder's permissions decide
 
 
+def _full(path: Path, error: OSError) -> Exception:
+    """The error in a sentence when the disk is full; itself when it is another."""
+    if error.errno != errno.ENOSPC:
+        return error
+    return FormatError(f"there is no space left for {path.name} in {path.parent}; free some or write elsewhere")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; it takes `path`'s place if all went well, else vanishes."""
@@ -91,11 +99,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~mask)  # mkstemp's files are private
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno == 28:
-            raise FormatError(
-                f"there is no space left for {path.name} in {path.parent}; free some or write elsewhere"
-            ) from error
-        raise
+        raise _full(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -122,11 +126,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             os.replace(path, aside)
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno == 28:
-            raise FormatError(
-                f"there is no space left for {path.name} in {path.parent}; free some or write elsewhere"
-            ) from error
-        raise
+        raise _full(path, error) from error
     finally:
         if aside.exists() and not path.exists():
             os.replace(aside, path)

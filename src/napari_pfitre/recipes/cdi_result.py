@@ -6,11 +6,13 @@ import datetime
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..errors import ScanError
 from ..options import as_dict
+from ..preprocess import prepare_pattern
 from ..results import Provenance, Volume
 from ..scans import CdiScan
 from .journal import _device_name, _source, _versions
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..operators.far_field import FarField
 
-__all__ = ["Clock", "Pattern", "object_volume", "pattern_of"]
+__all__ = ["Clock", "Pattern", "object_volume", "pattern_of", "ready_pattern"]
 
 SURFACE = 0.4  #: of the crystal's amplitude; half of it, but noise and strain make some voxels of its rim fainter
 FAINT = 0.1  #: of the crystal's amplitude; below it a phase says nothing
@@ -81,6 +83,37 @@ class Pattern:
         power = float(np.sum(modulus[used].astype(np.float64) ** 2))
         scale = float(np.sum(modulus[used].astype(np.float64) * self.whole[used])) / power if power else 0.0
         return own, chi_squared(modulus, self.whole, self.kept_out & ~self.mask, scale=scale)
+
+
+class _Inverting(Protocol):
+    """What options of methods that invert patterns have in common."""
+
+    @property
+    def lab_frame(self) -> bool: ...
+    @property
+    def kept_out(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def ready_pattern(scan: CdiScan, device: torch.device, options: _Inverting) -> tuple[CdiScan, Pattern]:
+    """The scan, prepared if it was not, and its pattern.
+
+    Raises
+    ------
+    ScanError
+        When there is nothing to invert, or no geometry for the laboratory frame that was asked for.
+    """
+    if not any(step.name == "prepare" for step in scan.history):
+        scan = prepare_pattern(scan)
+    if options.lab_frame and scan.geometry is None:
+        raise ScanError(
+            f"the laboratory frame of {scan.name} is not known, as the file tells no angles; switch the option off"
+        )
+    pattern = pattern_of(scan, device, options.kept_out, options.seed)
+    if not bool((pattern.amplitude > 0).any()):
+        raise ScanError(f"{scan.name} has no photons where it is measured; check its mask, and the threshold")
+    return scan, pattern
 
 
 def pattern_of(scan: CdiScan, device: torch.device, kept_out: float, seed: int) -> Pattern:

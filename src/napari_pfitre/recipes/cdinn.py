@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 
 from ..device import resolve_device
-from ..errors import ReconstructionError, ScanError
+from ..errors import ReconstructionError
 from ..options import check
-from ..preprocess import prepare_pattern
 from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
-from .cdi_result import Clock, Pattern, object_volume, pattern_of
+from .cdi_result import Clock, Pattern, object_volume, ready_pattern
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -112,15 +111,7 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
             "of 'napari-pfitre train cdi-nn'"
         )
     net = net.to(where)
-    if not any(step.name == "prepare" for step in scan.history):
-        scan = prepare_pattern(scan)
-    if options.lab_frame and scan.geometry is None:
-        raise ScanError(
-            f"the laboratory frame of {scan.name} is not known, as the file tells no angles; switch the option off"
-        )
-    pattern = pattern_of(scan, where, options.kept_out, options.seed)
-    if not bool((pattern.amplitude > 0).any()):
-        raise ScanError(f"{scan.name} has no photons where it is measured; check its mask, and the threshold")
+    scan, pattern = ready_pattern(scan, where, options)
     yield Progress(1, total, "asking the network")
     z, y, x = (ratio / WIDER for ratio in oversampling(np.asarray(scan.intensity)))
     mask = torch.from_numpy(np.array(pattern.mask)).to(where) if pattern.mask.any() else None

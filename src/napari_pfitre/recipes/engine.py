@@ -27,20 +27,26 @@ def engine(A: ParallelBeam, y: torch.Tensor, prior, noise: float, *, rounds: int
            align: int = 0) -> Iterator[SplitIterate]:  # fmt: skip
     """Rounds for data y (z, angle, column), counted from 1; those of round 0 are total variation on its way.
 
+    In round 1 the network sees total variation's image as it is: a data step before it would bring the noise back.
+
     Parameters
     ----------
     prior
         The network; see `napari_pfitre.priors.NetworkPrior`.
     noise
         Standard deviation of the noise in one bin of y.
-    rounds, rho, align
-        As in `napari_pfitre.solvers.half_quadratic`.
+    rho, align
+        As in `napari_pfitre.solvers.half_quadratic`; displacements are looked for from round 2 on.
     """
     if prior.scale is None:
         prior.scale = first_scale(A, y)
-    for iterate in smooth_start(A, y, noise):
-        yield iterate
-    yield from half_quadratic(A, y, prior, rounds=rounds, rho=rho, align=align, z0=iterate.z)
+    for start in smooth_start(A, y, noise):
+        yield start
+    z = prior.prox(start.z, 1 / (rho * A.diagonal()))
+    apart = float((start.z - z).norm() / start.z.norm().clamp_min(1e-30))
+    yield start._replace(k=1, z=z, apart=apart)
+    for iterate in half_quadratic(A, y, prior, rounds=rounds - 1, rho=rho, align=align, z0=z):
+        yield iterate._replace(k=iterate.k + 1)
 
 
 def first_scale(A: ParallelBeam, y: torch.Tensor) -> float:

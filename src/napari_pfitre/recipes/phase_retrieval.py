@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import numpy as np
 
 from ..device import resolve_device
-from ..errors import ScanError
 from ..options import check
-from ..preprocess import prepare_pattern
 from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
-from .cdi_result import Clock, Pattern, object_volume, pattern_of
+from .cdi_result import Clock, Pattern, object_volume, ready_pattern
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -107,15 +105,7 @@ def phase_retrieval(scan: CdiScan, options: PhaseRetrievalOptions, device: str =
     schedule = parse_schedule(options.schedule)
     total = options.starts * len(schedule) + options.refinement
     yield Progress(0, total, "preparing the pattern")
-    if not any(step.name == "prepare" for step in scan.history):
-        scan = prepare_pattern(scan)
-    if options.lab_frame and scan.geometry is None:
-        raise ScanError(
-            f"the laboratory frame of {scan.name} is not known, as the file tells no angles; switch the option off"
-        )
-    pattern = pattern_of(scan, where, options.kept_out, options.seed)
-    if not bool((pattern.amplitude > 0).any()):
-        raise ScanError(f"{scan.name} has no photons where it is measured; check its mask, and the threshold")
+    scan, pattern = ready_pattern(scan, where, options)
     ratios = oversampling(np.where(pattern.mask, 0, pattern.whole) ** 2)
     found: list[Found] = []
     stopped = False

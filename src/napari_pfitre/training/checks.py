@@ -23,7 +23,7 @@ __all__ = ["Check", "HeldOut", "Result"]
 HELD_OUT = 2**31 - 1000  #: seeds from here on are for checks alone
 WEDGES = (60.0, 96.0, 110.0)  #: degrees missing
 TV_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)  #: times the automatic one; the best is chosen with the truth in hand
-ROUNDS = 3
+ROUNDS = 4
 
 
 class Result(NamedTuple):

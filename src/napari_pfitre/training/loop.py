@@ -12,24 +12,25 @@ import dataclasses
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..errors import OptionError, WeightsError
+from ..errors import WeightsError
 from ..networks import Card, SlabNet, load_network, save_network
 from ..options import as_dict
 from ..priors.network import half_precision
 from ..results import Progress
 from ..twin.measured import as_object
 from .checks import HeldOut, Result, usual_figures
-from .keeping import CHECKPOINT, WEIGHTS, log_line, read_checkpoint, write_checkpoint
+from .iterates import stream
+from .keeping import WEIGHTS, log_line, read_checkpoint, write_checkpoint
 from .losses import image_loss
-from .pool import Pool, scenes_ahead
+from .pool import Pool
+from .session import device_name, open_folder, seconds_of, threads
 from .settings import TrainOptions
 
 __all__ = ["train"]
@@ -61,44 +62,21 @@ def train(
     from ..device import resolve_device
 
     where = resolve_device(device)
-    with _threads(options.threads):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not resume and (folder / CHECKPOINT).exists():
-            raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
+    with threads(options.threads):
+        open_folder(folder, resume)
         training = Training(options, where)
         measured = tuple(as_object(volume) for volume in own)
         if weights is not None:
             training.start_from(weights)
         if resume:
             training.take_up(read_checkpoint(folder), folder)
-        yield Progress(0, _seconds(options), "held-out circuits: FISTA-TV as the mark to beat")
+        yield Progress(0, seconds_of(options.minutes), "held-out circuits: FISTA-TV as the mark to beat")
         held_out = HeldOut(folder, options.size, where)
-        scenes, end = scenes_ahead(options, training.scenes, measured)
-        pool = Pool(options, scenes, training.scenes, where)
-        try:
+        write_checkpoint(folder, training.state(training.scenes))
+        with stream(options, training.scenes, training.average, where, folder, measured) as source:
+            pool = Pool(options, source, training.scenes, where)
             yield from training.run(pool, held_out, folder)
-        finally:
-            end()
         return training.export(folder, held_out)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many in torch and in numba, for a while: where both run on OpenMP, numba's count would become torch's."""
-    import numba
-
-    before = numba.get_num_threads(), torch.get_num_threads()
-    numba.set_num_threads(min(count, before[0]))
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before[0])
-        torch.set_num_threads(before[1])
-
-
-def _seconds(options: TrainOptions) -> int:
-    return max(1, round(60 * options.minutes))
 
 
 class Training:
@@ -141,16 +119,17 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.scenes, self.seconds = state["step"], state["scenes"], state["seconds"]
 
-    def state(self, pool: Pool) -> dict[str, Any]:
+    def state(self, scenes: int) -> dict[str, Any]:
+        """All that a training goes on from, the next scene's number included."""
         return {
             "config": self.net.config, "net": self.net.state_dict(), "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(), "step": self.step, "scenes": pool.index,
+            "optimiser": self.optimiser.state_dict(), "step": self.step, "scenes": scenes,
             "seconds": self.seconds, "options": as_dict(self.options),
         }  # fmt: skip
 
     def run(self, pool: Pool, held_out: HeldOut, folder: Path) -> Generator[Progress, bool | None, None]:
         """Steps until the time is over or someone asks to stop; a checkpoint at the end in any case."""
-        total = _seconds(self.options)
+        total = seconds_of(self.options.minutes)
         last = shown = saved = checked = time.monotonic()
         stop: bool | None = False
         while self.seconds < total and not stop:
@@ -164,21 +143,21 @@ class Training:
             if self.step % LOG_EVERY == 0:
                 log_line(folder, step=self.step, minutes=self.seconds / 60, loss=self.loss, rate=self.rate)
             if now - saved > 60 * self.options.save_every:
-                write_checkpoint(folder, self.state(pool))
+                write_checkpoint(folder, self.state(pool.index))
                 saved = time.monotonic()
             if now - shown > SHOW_EVERY:
                 shown = now
                 stop = yield Progress(min(total, int(self.seconds)), total, self.text(), self.loss)
         self.scenes = pool.index
-        write_checkpoint(folder, self.state(pool))
+        write_checkpoint(folder, self.state(pool.index))
 
     def learn(self, pool: Pool) -> None:
         """One step."""
         if self.step % self.options.refresh == 0 or not pool.cases:
-            pool.refresh(self.average)
+            pool.refresh()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
-        batch = pool.batch(self.step, self.average)
+        batch = pool.batch(self.step, self.net.slices)
         self.net.train()
         with half_precision(self.device):
             image = self.net(batch.slab, batch.hidden, batch.told)
@@ -197,7 +176,7 @@ class Training:
     @property
     def rate(self) -> float:
         """The learning rate: up over the first steps, then down a cosine over the time given."""
-        share = min(1.0, self.seconds / _seconds(self.options))
+        share = min(1.0, self.seconds / seconds_of(self.options.minutes))
         return self.options.rate * min(1, (self.step + 1) / WARM_UP) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * share))
 
     @property
@@ -221,7 +200,7 @@ class Training:
             training={
                 "data": "napari_pfitre.twin.scenes.Scenes, through the engine's own loop", "steps": self.step,
                 "started from": self.origin or "nothing",
-                "scenes": self.scenes, "hours": round(self.seconds / 3600, 3), "device": _name(self.device),
+                "scenes": self.scenes, "hours": round(self.seconds / 3600, 3), "device": device_name(self.device),
                 **as_dict(dataclasses.replace(self.options)),
             },
             metrics={"circuits held out, PSNR in dB": held_out.by_wedge(self.average)},
@@ -230,9 +209,3 @@ class Training:
         path = folder / WEIGHTS
         save_network(self.average, path, card)
         return path
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device} ({torch.get_num_threads()} threads)"

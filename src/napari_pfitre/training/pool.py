@@ -1,41 +1,24 @@
-"""Scenes on their way through the engine: at any moment, what the network will meet when it is used.
-
-Every scene starts as the engine does, or as another method's image, goes some rounds through the loop with the averaged
-network of the moment, and then makes room for another. So the inputs are the loop's own iterates, from the first to the
-last, and follow the network as it learns.
-"""
+"""What a training learns from at a moment: a pool of iterates, and the batches drawn from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
+import time
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ..operators import ParallelBeam
-from ..operators.coverage import unmeasured_part
-from ..priors import NetworkPrior
-from ..priors.network import condition, robust_scale, slabs
+from ..operators.coverage import unmeasured, unmeasured_part
+from ..priors.network import condition, slabs
 from ..priors.orientation import Orientation, orientation
-from ..recipes.engine import smooth_start
-from ..recipes.noise import noise_of, relative_noise
-from ..solvers import data_step, fbp, first_step
-from ..twin.measured import Measured
-from ..twin.objects import MIXTURE
-from ..twin.scenes import Scene, Scenes
+from .iterates import Iterate, Stream
 from .settings import TrainOptions
 
-__all__ = ["Batch", "Case", "Pool", "scenes_ahead"]
+__all__ = ["Batch", "Case", "Pool"]
 
-DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
 TRUE_INPUTS = 1 / 16  #: of a batch
-SPOILT = 0.4  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
-BACK_PROJECTED = 0.05  #: of the scenes start from a back-projection
-PLAIN = 0.1  #: from least squares; the others from total variation
+PATIENCE = 0.05  #: seconds between two looks whether a worker has something
 
 
 class Batch(NamedTuple):
@@ -53,49 +36,20 @@ class Batch(NamedTuple):
 
 
 class Case:
-    """One scene in the engine."""
+    """An iterate with all that goes with it into a batch."""
 
-    def __init__(self, scene: Scene, rng: np.random.Generator, rounds: int, device: torch.device):
-        n = scene.sinograms.shape[-1]
-        self.A = ParallelBeam(scene.angles, n, device=device)
-        y = torch.from_numpy(scene.sinograms).to(device)
-        self.b = self.A.adjoint(y)
-        diagonal = self.A.diagonal()
-        self.rho = diagonal * float(np.exp(rng.uniform(np.log(0.5), np.log(2))))
-        start = first_step(self.A, self.b, diagonal * float(np.exp(rng.uniform(np.log(0.15), np.log(0.6)))))
-        self.scale = robust_scale(start)
-        self.x = self._begun(y, start, rng)
-        self.truth = torch.from_numpy(scene.truth).to(device)
-        self.noise = relative_noise(scene.sinograms)
-        self.turned = orientation(scene.angles)
-        self.told = condition(scene.angles, n, self.noise, self.turned).to(device)
-        self.rounds_left = int(rng.integers(0, rounds))
-        self._prior: NetworkPrior | None = None
+    def __init__(self, iterate: Iterate, device: torch.device):
+        self.given, self.truth = (torch.from_numpy(part).to(device) for part in (iterate.given, iterate.truth))
+        self.scale = iterate.scale
+        self.turned = orientation(iterate.angles)
+        self.told = condition(iterate.angles, iterate.given.shape[-1], iterate.noise, self.turned).to(device)
+        self.mask = torch.as_tensor(unmeasured(iterate.angles, iterate.given.shape[1:]), device=device)
 
-    def _begun(self, y: torch.Tensor, start: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """What the network sees first: as in the engine, or, now and then, another method's image."""
-        kind = rng.random()
-        if kind < BACK_PROJECTED:
-            return fbp(self.A, y).clamp_(min=0)
-        if kind < BACK_PROJECTED + PLAIN:
-            return start
-        noise = noise_of(y.cpu().numpy()) * float(np.exp(rng.uniform(np.log(0.7), np.log(2))))
-        *_, smooth = smooth_start(self.A, y, noise)
-        return data_step(self.A, self.b, smooth.z, self.rho, steps=DATA_STEPS)
-
-    def advance(self, net: torch.nn.Module) -> None:
-        """One round of the loop."""
-        if self._prior is None:
-            self._prior = NetworkPrior(net, self.A.angles, self.noise, scale=self.scale)
-        z = self._prior.prox(self.x, 1 / self.rho)
-        self.x = data_step(self.A, self.b, z, self.rho, steps=DATA_STEPS)
-        self.rounds_left -= 1
-
-    def example(self, rng: np.random.Generator, slices: int, size: int, mask: torch.Tensor) -> Batch:
+    def example(self, rng: np.random.Generator, slices: int, size: int) -> Batch:
         """A part of a slice in its slab, as the network sees it."""
-        source = self.truth if rng.random() < TRUE_INPUTS else self.x
+        source = self.truth if rng.random() < TRUE_INPUTS else self.given
         row = torch.tensor([int(rng.integers(len(source)))])
-        hidden = unmeasured_part(source[row], mask)[:, None]
+        hidden = unmeasured_part(source[row], self.mask)[:, None]
         i, j = (int(rng.integers(n - size + 1)) for n in source.shape[-2:])
         window = (..., slice(i, i + size), slice(j, j + size))
         factor = float(np.exp(rng.uniform(-0.2, 0.2))) / self.scale
@@ -105,89 +59,30 @@ class Case:
         slab, hidden, truth = (turned.of(part[window] * factor) for part in parts)
         return Batch(slab, hidden, self.told[None], truth)
 
-    def mask(self, net: torch.nn.Module) -> torch.Tensor:
-        """The frequencies nobody measured, as the prior of this scan has them."""
-        if self._prior is None:
-            self._prior = NetworkPrior(net, self.A.angles, self.noise, scale=self.scale)
-        return self._prior.mask(self.x)
-
 
 class Pool:
-    """So many cases; each `refresh` moves the next one on, or replaces it when it has gone far enough."""
+    """The latest iterates; each `refresh` lets those of one more scene in, if they are ready."""
 
-    def __init__(self, options: TrainOptions, scenes: Iterator[Scene], first: int, device: torch.device):
+    def __init__(self, options: TrainOptions, source: Stream, first: int, device: torch.device):
         self.options, self.device = options, device
-        self._scenes, self._index = scenes, first
-        self.cases: list[Case] = []
-        self._next = 0
+        self.cases: deque[Case] = deque(maxlen=options.pool)
+        self._source, self._index = source, first
 
     @property
     def index(self) -> int:
         """Of the scene that comes next: with the seed it says where a training stands in the stream."""
         return self._index
 
-    def refresh(self, net: torch.nn.Module) -> None:
-        if len(self.cases) < self.options.pool:
-            self.cases.append(self._new())
-            # Grown with cases of all ages, or the whole pool would be of one age.
-            while len(self.cases) > 1 and self.cases[-1].rounds_left > self.options.rounds // 2:
-                self.cases[-1].advance(net)
-            return
-        at = self._next % len(self.cases)
-        self._next += 1
-        if self.cases[at].rounds_left > 0:
-            self.cases[at].advance(net)
-        else:
-            self.cases[at] = self._new()
+    def refresh(self) -> None:
+        while (found := next(self._source)) is None and not self.cases:
+            time.sleep(PATIENCE)
+        if found is not None:
+            self.cases.extend(Case(iterate, self.device) for iterate in found)
+            self._index += 1
 
-    def batch(self, step: int, net: torch.nn.Module) -> Batch:
+    def batch(self, step: int, slices: int) -> Batch:
         """The same for the same step, seed and pool."""
         rng = np.random.default_rng((self.options.seed, 2, step))
-        parts = []
-        for at in rng.integers(len(self.cases), size=self.options.batch):
-            case = self.cases[at]
-            parts.append(case.example(rng, net.slices, self.options.size, case.mask(net)))
+        drawn = rng.integers(len(self.cases), size=self.options.batch)
+        parts = [self.cases[at].example(rng, slices, self.options.size) for at in drawn]
         return Batch(*(torch.cat(kind) for kind in zip(*parts, strict=True)))
-
-    def _new(self) -> Case:
-        scene = next(self._scenes)
-        rng = np.random.default_rng((self.options.seed, 1, self._index))
-        self._index += 1
-        return Case(scene, rng, self.options.rounds, self.device)
-
-
-def scenes_ahead(
-    options: TrainOptions, first: int, own: tuple[Measured, ...] = ()
-) -> tuple[Iterator[Scene], Callable[[], None]]:
-    """Scenes from `first` on, made here or ahead by workers; and what ends the workers.
-
-    With objects of one's own, they are half of what is shown: a network that saw nothing else would forget the rest.
-    """
-    mixture = (*((kind, share / 2) for kind, share in MIXTURE), ("own", 0.5)) if own else MIXTURE
-    scene = partial(_scene, options, mixture, own)
-    if not options.workers:
-        return (scene(index) for index in _from(first)), lambda: None
-    pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
-
-    def ahead() -> Iterator[Scene]:
-        waiting: list[Future] = []
-        for index in _from(first):
-            waiting.append(pool.submit(scene, index))
-            if len(waiting) > 3 * options.workers:
-                yield waiting.pop(0).result()
-
-    return ahead(), lambda: pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _from(first: int) -> Iterator[int]:
-    while True:
-        yield first
-        first += 1
-
-
-def _scene(options: TrainOptions, mixture: tuple, own: tuple[Measured, ...], index: int) -> Scene:
-    """Scene `index`; its width is drawn too, in steps of 16 pixels."""
-    rng = np.random.default_rng((options.seed, 0, index))
-    size = int(rng.choice(np.arange(options.size, options.size * options.largest + 1, 16)))
-    scenes = Scenes(options.seed, size=size, slices=options.slices, spoil=SPOILT, mixture=mixture, own=own)
-    return scenes[index]

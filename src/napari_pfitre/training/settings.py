@@ -38,15 +38,18 @@ class TrainOptions:
     width: Annotated[int, {"min": 4, "max": 256, "tooltip": "Features of the network at full resolution"}] = 32
     blocks: Annotated[int, {"min": 1, "max": 32, "tooltip": "Dense blocks of the network"}] = 4
     pool: Annotated[
-        int, {"min": 1, "max": 4096, "tooltip": "Scans on their way through the engine at a time"} | _ADVANCED
-    ] = 48
+        int, {"min": 1, "max": 65536, "tooltip": "Volumes to learn from at a time; a new one takes the oldest one's "
+              "place"} | _ADVANCED,
+    ] = 96  # fmt: skip
     slices: Annotated[int, {"min": 1, "max": 64, "tooltip": "Of each scan"} | _ADVANCED] = 6
     rounds: Annotated[
-        int, {"min": 1, "max": 32, "tooltip": "How far at most a scan goes through the engine's loop"} | _ADVANCED
-    ] = 6
+        int, {"min": 1, "max": 32, "tooltip": "Volumes of one scan at most: its start and rounds of the engine's loop"}
+        | _ADVANCED,
+    ] = 4  # fmt: skip
     refresh: Annotated[
-        int, {"min": 1, "max": 1000, "tooltip": "Steps until one more scan goes one round further"} | _ADVANCED
-    ] = 3
+        int, {"min": 1, "max": 1000, "tooltip": "Steps until the volumes of one more scan come in; workers may need "
+              "longer, and the training does not wait for them"} | _ADVANCED,
+    ] = 3  # fmt: skip
     save_every: Annotated[
         float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED
     ] = 3.0

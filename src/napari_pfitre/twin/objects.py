@@ -20,15 +20,15 @@ __all__ = ["MIXTURE", "Specimen", "specimen"]
 
 #: How often each kind of object comes, circuits most.
 MIXTURE: tuple[tuple[str, float], ...] = (
-    ("pillar", 0.23),
-    ("cuboid", 0.23),
-    ("lamella", 0.14),
-    ("micrograph", 0.12),
-    ("ellipsoids", 0.06),
-    ("grains", 0.06),
+    ("pillar", 0.27),
+    ("cuboid", 0.27),
+    ("lamella", 0.15),
+    ("micrograph", 0.1),
+    ("ellipsoids", 0.04),
+    ("grains", 0.04),
     ("foam", 0.04),
-    ("picture", 0.07),
-    ("pattern", 0.05),
+    ("picture", 0.05),
+    ("pattern", 0.04),
 )
 
 
@@ -58,7 +58,7 @@ def specimen(
     """
     kinds, shares = zip(*mixture, strict=True)
     kind = str(rng.choice(kinds, p=np.array(shares) / sum(shares)))
-    turn = float(rng.uniform(0, 2 * np.pi)) if rng.random() < 0.7 else 0.0
+    turn = float(rng.uniform(0, 2 * np.pi)) if rng.random() < 0.5 else 0.0
     scale = float(np.exp(rng.uniform(np.log(0.9), np.log(2.5))))  # of a circuit's tracks
     lift, dark = float(rng.uniform(-0.08, 0.08)), rng.random()
     whole = 1 + overfill

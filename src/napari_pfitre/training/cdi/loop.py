@@ -11,21 +11,21 @@ import copy
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from ...device import resolve_device
-from ...errors import OptionError, WeightsError
+from ...errors import WeightsError
 from ...networks import Card, save_network
 from ...networks.crystal_net import CrystalNet, as_object
 from ...options import as_dict
 from ...priors.network import half_precision
 from ...results import Progress
-from ..keeping import CHECKPOINT, log_line, read_checkpoint, write_checkpoint
+from ..keeping import log_line, read_checkpoint, write_checkpoint
+from ..session import device_name, open_folder, seconds_of, threads
 from .checks import CdiResult, HeldOutCrystals
 from .data import Batch, CrystalStream
 from .losses import crystal_loss, modulus_misfit
@@ -58,28 +58,10 @@ def train_cdi(
         When the folder holds another training and `resume` does not say to go on with it, or none to go on with.
     """
     where = resolve_device(device)
-    with torch_threads(options.threads):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not resume and (folder / CHECKPOINT).exists():
-            raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
-        yield Progress(0, seconds_of(options), "held-out crystals")
+    with threads(options.threads):
+        open_folder(folder, resume)
+        yield Progress(0, seconds_of(options.minutes), "held-out crystals")
         return (yield from CdiTraining(options, where).work(folder, resume))
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """So many threads in torch, for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def seconds_of(options: CdiTrainOptions) -> int:
-    """How long the training may take."""
-    return max(1, round(60 * options.minutes))
 
 
 class Stream(Protocol):
@@ -137,7 +119,7 @@ class CdiTraining:
 
     def run(self, folder: Path) -> Generator[Progress, bool | None, None]:
         """Steps until the time is over or someone asks to stop; a checkpoint at the end in any case."""
-        total = seconds_of(self.options)
+        total = seconds_of(self.options.minutes)
         last = shown = saved = checked = time.monotonic()
         stop: bool | None = False
         while self.seconds < total and not stop:
@@ -187,7 +169,7 @@ class CdiTraining:
     @property
     def rate(self) -> float:
         """The learning rate: up over the first steps, then down a cosine over the time given."""
-        share = min(1.0, self.seconds / seconds_of(self.options))
+        share = min(1.0, self.seconds / seconds_of(self.options.minutes))
         return self.options.rate * min(1, (self.step + 1) / WARM_UP) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * share))
 
     @property
@@ -236,12 +218,6 @@ class CdiTraining:
     def history(self) -> dict[str, Any]:
         """How the weights came to be."""
         return {
-            "steps": self.step, "hours": round(self.seconds / 3600, 3), "device": _name(self.device),
+            "steps": self.step, "hours": round(self.seconds / 3600, 3), "device": device_name(self.device),
             **as_dict(self.options),
         }  # fmt: skip
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device} ({torch.get_num_threads()} threads)"

@@ -25,9 +25,10 @@ from ...preprocess.cdi_oversampling import oversampling
 from ...priors.network import half_precision
 from ...results import Progress
 from ...scans import CdiScan
-from ..keeping import CHECKPOINT, log_line
+from ..keeping import log_line
+from ..session import open_folder, seconds_of, threads
 from .checks import HeldOutCrystals
-from .loop import WEIGHTS, CdiTraining, seconds_of, torch_threads
+from .loop import WEIGHTS, CdiTraining
 from .losses import modulus_misfit
 from .settings import CdiTrainOptions
 
@@ -58,14 +59,12 @@ def tune_cdi(
     where = resolve_device(device)
     if not scans:
         raise OptionError("tuning needs at least one diffraction pattern; name one with --fine-tune")
-    with torch_threads(options.threads):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not resume and (folder / CHECKPOINT).exists():
-            raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
+    with threads(options.threads):
+        open_folder(folder, resume)
         net, card = load_network("cdi-nn" if weights is None else weights)
         if not isinstance(net, CrystalNet):
             raise OptionError(f"tuning starts from weights of cdi-nn; {weights} are of {card.architecture}")
-        yield Progress(0, seconds_of(options), "patterns")
+        yield Progress(0, seconds_of(options.minutes), "patterns")
         patterns = MeasuredPatterns(options, scans)
         return (yield from CdiTuning(options, where, net, card, patterns).work(folder, resume))
 

@@ -1,0 +1,152 @@
+"""Scenes on their way through the engine: what the network will meet when it is used.
+
+Every scene starts as the engine does, or as another method's image, and goes some rounds through the loop with the
+averaged network of the moment. So the inputs are the loop's own iterates, and follow the network as it learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from itertools import count, islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ..networks import SlabNet
+from ..operators import ParallelBeam
+from ..priors import NetworkPrior
+from ..priors.network import robust_scale
+from ..recipes.engine import smooth_start
+from ..recipes.noise import noise_of, relative_noise
+from ..solvers import data_step, fbp, first_step
+from ..twin.measured import Measured
+from ..twin.objects import MIXTURE
+from ..twin.scenes import FLAWS, Scene, Scenes
+from .keeping import CHECKPOINT, read_checkpoint
+from .settings import TrainOptions
+
+__all__ = ["Iterate", "Stream", "iterates", "stream"]
+
+DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
+RHO = (0.7, 5.0)  #: of a scene's rounds, in units of the diagonal
+SPOILT = 0.4  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
+NOISY: Mapping[str, float] = {"normal noise": 0.85, "photon noise": 0.25}  #: but noise is in nearly all
+BACK_PROJECTED = 0.05  #: of the scenes start from a back-projection
+PLAIN = 0.1  #: from least squares; the others from total variation
+UNFINISHED = 0.2  #: of those stop it early, after this many iterations at least
+FEWEST = 15
+
+Stream = Iterator["list[Iterate] | None"]
+
+
+class Iterate(NamedTuple):
+    """A volume that the network is to mend, and what it should become."""
+
+    given: np.ndarray  #: (z, y, x), float32
+    truth: np.ndarray  #: the same
+    angles: np.ndarray  #: (angle,), radians
+    noise: float  #: relative, as the network is told
+    scale: float  #: what counts as one
+
+
+def iterates(
+    scene: Scene, rng: np.random.Generator, rounds: int, net: torch.nn.Module, device: torch.device
+) -> Iterator[Iterate]:
+    """The scene's start and what the loop makes of it, at most `rounds` volumes."""
+    n = scene.sinograms.shape[-1]
+    A = ParallelBeam(scene.angles, n, device=device)
+    y = torch.from_numpy(scene.sinograms).to(device)
+    b, diagonal = A.adjoint(y), A.diagonal()
+    rho = diagonal * float(np.exp(rng.uniform(*np.log(RHO))))
+    least = first_step(A, b, diagonal * float(np.exp(rng.uniform(np.log(0.15), np.log(0.6)))))
+    noise, scale = relative_noise(scene.sinograms), robust_scale(least)
+    prior = NetworkPrior(net, A.angles, noise, scale=scale)
+    x = _start(A, y, least, rng)
+    yield Iterate(x.cpu().numpy(), scene.truth, scene.angles, noise, scale)
+    for _ in range(int(rng.integers(rounds))):
+        x = data_step(A, b, prior.prox(x, 1 / rho), rho, steps=DATA_STEPS)
+        yield Iterate(x.cpu().numpy(), scene.truth, scene.angles, noise, scale)
+
+
+def _start(A: ParallelBeam, y: torch.Tensor, least: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """What the network sees first: as in the engine, or another method's image."""
+    kind = rng.random()
+    if kind < BACK_PROJECTED:
+        return fbp(A, y).clamp_(min=0)
+    if kind < BACK_PROJECTED + PLAIN:
+        return least
+    noise = noise_of(y.cpu().numpy()) * float(np.exp(rng.uniform(np.log(0.7), np.log(2))))
+    most = int(np.exp(rng.uniform(np.log(FEWEST), np.log(150)))) if rng.random() < UNFINISHED else None
+    *_, smooth = islice(smooth_start(A, y, noise), most)
+    return smooth.z
+
+
+@contextmanager
+def stream(
+    options: TrainOptions, first: int, net: torch.nn.Module, device: torch.device, folder: Path,
+    own: tuple[Measured, ...] = (),
+) -> Iterator[Stream]:  # fmt: skip
+    """The iterates of scene after scene, from `first` on; None where workers have none ready yet.
+
+    Workers compute on the processor with the averaged network of the folder's checkpoint; without any, all is done here
+    with `net`. With objects of one's own, they are half of what is shown: a network that saw nothing else would forget
+    the rest.
+    """
+    mixture = (*((kind, share / 2) for kind, share in MIXTURE), ("own", 0.5)) if own else MIXTURE
+    scene = partial(_scene, options, mixture, own)
+    if not options.workers:
+        yield (list(_of_scene(options, scene, net, device, index)) for index in count(first))
+        return
+    pool = ProcessPoolExecutor(options.workers, get_context("spawn"), torch.set_num_threads, (1,))
+    try:
+        yield _ready(pool, partial(_elsewhere, options, scene, folder), first, 3 * options.workers)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ready(pool: ProcessPoolExecutor, work: Callable[[int], list[Iterate]], first: int, ahead: int) -> Stream:
+    waiting: list[Future] = []
+    for index in count(first):
+        waiting.append(pool.submit(work, index))
+        while len(waiting) >= ahead:
+            if waiting[0].done():
+                yield waiting.pop(0).result()
+            else:
+                yield None
+
+
+def _elsewhere(options: TrainOptions, scene: Callable[[int], Scene], folder: Path, index: int) -> list[Iterate]:
+    path = folder / CHECKPOINT
+    net = _averaged(path, path.stat().st_mtime_ns)
+    return list(_of_scene(options, scene, net, torch.device("cpu"), index))
+
+
+@lru_cache(maxsize=1)
+def _averaged(checkpoint: Path, written: int) -> torch.nn.Module:
+    """The averaged network of a checkpoint, read again when it was written again."""
+    state = read_checkpoint(checkpoint.parent)
+    net = SlabNet(**state["config"])
+    net.load_state_dict(state["average"])
+    return net.eval().requires_grad_(False)
+
+
+def _of_scene(
+    options: TrainOptions, scene: Callable[[int], Scene], net: torch.nn.Module, device: torch.device, index: int
+) -> Iterator[Iterate]:
+    rng = np.random.default_rng((options.seed, 1, index))
+    return iterates(scene(index), rng, options.rounds, net, device)
+
+
+def _scene(options: TrainOptions, mixture: tuple, own: tuple[Measured, ...], index: int) -> Scene:
+    """Scene `index`; its width is drawn too, in steps of 16 pixels."""
+    rng = np.random.default_rng((options.seed, 0, index))
+    size = int(rng.choice(np.arange(options.size, options.size * options.largest + 1, 16)))
+    flaws = {name: flaw._replace(often=NOISY.get(name, SPOILT * flaw.often)) for name, flaw in FLAWS.items()}
+    scenes = Scenes(options.seed, size=size, slices=options.slices, flaws=flaws, mixture=mixture, own=own)
+    return scenes[index]

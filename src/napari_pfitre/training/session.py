@@ -1,0 +1,54 @@
+"""What every training does around its steps: threads, the time it has, its folder, the device's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from ..errors import OptionError
+from .keeping import CHECKPOINT
+
+__all__ = ["device_name", "open_folder", "seconds_of", "threads"]
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many in torch and in numba, for a while: where both run on OpenMP, numba's count would become torch's."""
+    import numba
+
+    before = numba.get_num_threads(), torch.get_num_threads()
+    numba.set_num_threads(min(count, before[0]))
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before[0])
+        torch.set_num_threads(before[1])
+
+
+def seconds_of(minutes: float) -> int:
+    """How long a training may take, for its progress."""
+    return max(1, round(60 * minutes))
+
+
+def open_folder(folder: Path, resume: bool) -> None:
+    """Make the folder of a training.
+
+    Raises
+    ------
+    OptionError
+        When it holds one already that is not to be gone on with.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not resume and (folder / CHECKPOINT).exists():
+        raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
+
+
+def device_name(device: torch.device) -> str:
+    """As a card states it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device} ({torch.get_num_threads()} threads)"
