@@ -1,6 +1,7 @@
 """Ways to put data and network together:  python benchmarks/splitting.py WEIGHTS.safetensors [SIZE] [CIRCUITS]
 
-On circuits that no training saw (those of `training/checks.py`), for several ρ and numbers of rounds:
+On circuits that no training saw (those of `training/checks.py`), for several ρ and numbers of rounds. All start as the
+engine does: z₀ is total variation's image, z₁ = network(z₀).
 
     half            the half-quadratic loop: x near z, z = network(x)
     scaled dual     the original's ADMM: x near z − u, z = network(x + u), u ← u + x − z
@@ -25,36 +26,36 @@ import torch
 from napari_pfitre.networks import load_network
 from napari_pfitre.operators.coverage import unmeasured_part
 from napari_pfitre.priors import NetworkPrior
-from napari_pfitre.solvers import data_step, first_step, half_quadratic
+from napari_pfitre.recipes.engine import engine
+from napari_pfitre.recipes.noise import noise_of
+from napari_pfitre.solvers import data_step, half_quadratic
 from napari_pfitre.training.checks import WEDGES, HeldOut
 
-ROUNDS = (1, 3, 6, 10)
-RHOS = (0.3, 1.0, 3.0)
+ROUNDS = (1, 2, 3, 5, 8)  #: after the network's first image
+RHOS = (0.5, 1.0, 2.0, 4.0, 8.0)
 IMAGES = ("x", "z", "x and z")
 
 
-def half(A, y, prior, rho, rounds):
-    for iterate in half_quadratic(A, y, prior, rho=rho, rounds=rounds):
+def half(A, y, prior, rho, rounds, z):
+    for iterate in half_quadratic(A, y, prior, rho=rho, rounds=rounds, z0=z):
         yield iterate.x, iterate.z
 
 
-def scaled_dual(A, y, prior, rho, rounds):
-    b, absolute = A.adjoint(y), rho * A.diagonal()
-    x, u = first_step(A, b, 0.3 * A.diagonal()), 0.0
+def scaled_dual(A, y, prior, rho, rounds, z):
+    b, absolute, u = A.adjoint(y), rho * A.diagonal(), 0.0
     for _ in range(rounds):
+        x = data_step(A, b, z - u, absolute, steps=4)
         z = prior.prox((x + u).clamp(min=0), 1 / absolute)
         yield x, z
         u = u + x - z
-        x = data_step(A, b, z - u, absolute, steps=4)
 
 
-def range_and_null(A, y, prior, rho, rounds):
+def range_and_null(A, y, prior, rho, rounds, z):
     b, absolute = A.adjoint(y), rho * A.diagonal()
-    x = first_step(A, b, 0.3 * A.diagonal())
     for _ in range(rounds):
+        x = data_step(A, b, z, absolute, steps=4)
         z = joined(x, prior.prox(x, 1 / absolute), prior)
         yield x, z
-        x = data_step(A, b, z, absolute, steps=4)
 
 
 def joined(x, z, prior):
@@ -66,14 +67,21 @@ def main(weights: str, size: int = 128, circuits: int = 6) -> None:
     net, _ = load_network(weights)
     with tempfile.TemporaryDirectory() as folder:
         held_out = HeldOut(Path(folder), size, torch.device("cpu"), count=circuits)
-    print(f"FISTA-TV, best of five weights: {np.mean(held_out.fista_tv):.2f} dB", flush=True)
+    starts = [start(net, check) for check in held_out.checks]
+    once = np.mean([check.quality(z) for check, (_, z) in zip(held_out.checks, starts, strict=True)])
+    print(
+        f"FISTA-TV, best of five weights: {np.mean(held_out.fista_tv):.2f} dB; the network once: {once:.2f} dB",
+        flush=True,
+    )
     columns = [f"{image}, {k}" for k in ROUNDS for image in IMAGES]
     print("| loop | ρ | " + " | ".join(columns) + " |\n" + "|---" * (2 + len(columns)) + "|")
     found: dict[str, dict[str, np.ndarray]] = defaultdict(dict)  # loop → setting → PSNR of each circuit
     for loop in (half, scaled_dual, range_and_null):
         name = loop.__name__.replace("_", " ")
         for rho in RHOS:
-            qualities = np.array([of_rounds(net, check, loop, rho) for check in held_out.checks])
+            qualities = np.array(
+                [of_rounds(check, loop, rho, *begun) for check, begun in zip(held_out.checks, starts, strict=True)]
+            )
             print(f"| {name} | {rho:g} | " + " | ".join(f"{q:.2f}" for q in qualities.mean(axis=0)) + " |", flush=True)
             found[name] |= {f"{column}, ρ {rho:g}": qualities[:, i] for i, column in enumerate(columns)}
     wedges = np.array([check.missing for check in held_out.checks])
@@ -87,10 +95,16 @@ def main(weights: str, size: int = 128, circuits: int = 6) -> None:
         print(f"| {name} | {best} | " + " | ".join(f"{settings[best][wedges == w].mean():.2f}" for w in present) + " |")
 
 
-def of_rounds(net, check, loop, rho: float) -> list[float]:
-    """PSNR of every image of the rounds looked at."""
+def start(net, check):
+    """The prior, and z₁ as the engine has it."""
     prior = NetworkPrior(net, check.A.angles, check.noise)
-    rounds = list(loop(check.A, check.y, prior, rho, max(ROUNDS)))
+    *_, first = engine(check.A, check.y, prior, noise_of(check.y.numpy()), rounds=1)
+    return prior, first.z
+
+
+def of_rounds(check, loop, rho: float, prior, z) -> list[float]:
+    """PSNR of every image of the rounds looked at."""
+    rounds = list(loop(check.A, check.y, prior, rho, max(ROUNDS), z))
     pairs = [rounds[k - 1] for k in ROUNDS]
     return [check.quality(image) for x, z in pairs for image in (x, z, joined(x, z, prior))]
 

@@ -67,17 +67,12 @@ def random_shape(rng: np.random.Generator, kinds: Mapping[str, float] = SHAPES) 
     """A crystal in any orientation, seen in a sheared and stretched frame as a detector would see it."""
     weights = np.array(list(kinds.values()))
     kind = str(rng.choice(list(kinds), p=weights / weights.sum()))
-    for _ in range(20):
+    boxed = None
+    while boxed is None:  # now and then planes enclose nothing
         normals, offsets = _planes(rng, kind)
         # Detector frames are neither orthogonal nor cubic: a linear map of the crystal, planes staying planes.
         frame = _rotation(rng) @ np.diag(np.exp(rng.uniform(-0.35, 0.35, 3))) @ _rotation(rng)
-        normals = normals @ frame
-        boxed = _boxed(normals, offsets)
-        if boxed is not None:
-            break
-    else:  # pragma: no cover - twenty degenerate crystals in a row
-        boxed = _boxed(*_planes(np.random.default_rng(0), "ellipsoid"))
-        assert boxed is not None
+        boxed = _boxed(normals @ frame, offsets)
     normals, offsets = boxed
     rounding = float(np.exp(rng.uniform(np.log(0.02), np.log(0.25)))) if rng.random() < 0.5 else 0.0
     voids: list[tuple[np.ndarray, float]] = []
