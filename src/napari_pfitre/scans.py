@@ -207,6 +207,8 @@ class CdiScan:
     history: tuple[Step, ...] = ()  #: what was done since the file was read
     notices: tuple[str, ...] = ()  #: what the reader assumed, dropped or repaired, one sentence each
     metadata: Mapping[str, Any] = field(default_factory=dict)  #: anything else worth keeping, JSON values
+    #: (frame, 2), (y, x) on the sample in metres, NaN where not known; None unless each frame is of another place
+    positions: np.ndarray | None = None
 
     def __post_init__(self):
         shape = tuple(self.intensity.shape)
@@ -222,6 +224,11 @@ class CdiScan:
                     f"the {what} of {self.name} has shape {frame.shape}, but a frame is {shape[1]} rows × {shape[2]} "
                     "columns; name one of the same region"
                 )
+        if self.positions is not None and self.positions.shape != (shape[0], 2):
+            raise ScanError(
+                f"positions of {self.name} should be ({shape[0]}, 2), y and x for each frame; they are "
+                f"{self.positions.shape}"
+            )
         if self.centre is not None and not all(-0.5 <= c <= n - 0.5 for c, n in zip(self.centre, shape, strict=True)):
             raise ScanError(f"the peak of {self.name} is given at {self.centre}, outside of an array of shape {shape}")
 

@@ -123,3 +123,15 @@ def write_cohere(folder: Path, data: np.ndarray, stage: str) -> Path:
     values = np.sqrt(data) if stage == "phasing_data" else data
     tifffile.imwrite(folder / stage / name, values.astype(np.float32))
     return folder
+
+
+def write_diffamp(path: Path, data: np.ndarray, points: np.ndarray, **changes) -> Path:
+    """NSLS-II's input of ptychography: square roots, every frame shifted so that its middle is in the corners."""
+    stored = {
+        "diffamp": np.sqrt(np.fft.fftshift(data, axes=(1, 2))), "points": points, "x_range": 4.0, "y_range": 4.0,
+        "dr_x": 0.1, "dr_y": 0.1, "z_m": 0.5, "lambda_nm": 0.1378, "ccd_pixel_um": 55.0, "angle": -31.5,
+    }  # fmt: skip
+    with h5py.File(path, "w") as file:
+        for name, value in {**stored, **changes}.items():
+            file[name] = value
+    return path

@@ -128,6 +128,35 @@ def test_cxi_amplitudes_are_squared(tmp_path):
     assert any("squared" in notice for notice in scan.notices)
 
 
+def _image(path, data, shifted):
+    with h5py.File(path, "w") as file:
+        file["cxi_version"] = 160
+        file["entry_1/image_1/data"] = data
+        file["entry_1/image_1/data_type"] = "intensity"
+        file["entry_1/image_1/data_space"] = "diffraction"
+        file["entry_1/image_1/is_fft_shifted"] = shifted
+    return path
+
+
+def test_cxi_that_is_shifted_as_it_says_is_put_right(tmp_path):
+    scan = read_scan(_image(tmp_path / "image.cxi", np.fft.ifftshift(DATA), 1))
+    np.testing.assert_array_equal(scan.intensity[:], DATA)
+    assert any("moved to the middle (fftshift)" in notice for notice in scan.notices)
+
+
+def test_cxi_that_says_it_is_shifted_and_is_not_stays_as_it_is(tmp_path):
+    scan = read_scan(_image(tmp_path / "image.cxi", DATA, 1))
+    np.testing.assert_array_equal(scan.intensity[:], DATA)
+    assert any("calls its pattern FFT-shifted, but" in notice for notice in scan.notices)
+
+
+def test_cxi_that_says_it_is_not_shifted_and_is_asks(tmp_path):
+    path = _image(tmp_path / "image.cxi", np.fft.ifftshift(DATA), 0)
+    with pytest.raises(QuestionError, match=r"strongest values .* are at the corners") as asked:
+        read_scan(path)
+    assert (asked.value.hint, asked.value.choices) == ("peak", ("corner", "centre"))
+
+
 def test_several_entries_are_asked_about(tmp_path):
     path = write_cxi(tmp_path / "in.cxi", DATA, **{"entry_2/instrument_1/detector_1/data": DATA[::-1]})
     with pytest.raises(QuestionError) as asked:

@@ -162,10 +162,6 @@ REFUSED = {
     "no frame": (of("exchange/data", np.zeros((0, 4, 6))), "is empty"),
     "empty exchange": (of("exchange/theta", DEGREES, implements="x"), "contains no images"),
     "cxi": (of("cxi_version", 150), "CXI"),
-    "ptychography": (
-        lambda folder: _several(folder, diffamp=COUNTS, lambda_nm=1.0, z_m=1.0),
-        "ptychography input",
-    ),
     "nabu's volume": (nabu_volume, "reconstructed volume.*open it as a volume"),
     "recon in exchange": (recon_in_exchange, "reconstructed volume.*open it as a volume"),
     "one image": (one_image, "holds one image of 8 × 9 pixels"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 
-from napari_pfitre.errors import FormatError, OptionError
+from napari_pfitre.errors import FormatError, OptionError, ScanError
 from napari_pfitre.io import read_volume
 from napari_pfitre.options import as_dict
 from napari_pfitre.plugin import _io, _layers
 from napari_pfitre.plugin._code import as_command, as_python
-from napari_pfitre.plugin._patterns import painted
+from napari_pfitre.plugin._patterns import painted, pattern_about
+from napari_pfitre.plugin._ready import ready
 from napari_pfitre.recipes import RECIPES, Recipe
 from napari_pfitre.recipes.phase_retrieval import PhaseRetrievalOptions
 from napari_pfitre.results import Preview, Progress, Provenance, Volume
@@ -57,6 +59,24 @@ RECIPES_HERE = {"fbp": RECIPES["fbp"], "phase-retrieval": FAKE}
 def by_name(viewer, end):
     layer = next(layer for layer in viewer.layers if layer.name.endswith(end))
     return getattr(layer, "__wrapped__", layer)
+
+
+def test_ptychography_is_shown_and_not_phased(make_napari_viewer_proxy, tmp_path):
+    frames = counts()[6:14]
+    with h5py.File(tmp_path / "scan_7.h5", "w") as file:
+        file["diffamp"] = np.sqrt(np.fft.fftshift(frames, axes=(1, 2)))
+        file["points"] = np.zeros((2, len(frames)))
+        file["lambda_nm"], file["z_m"], file["ccd_pixel_um"] = 0.14, 0.5, 55.0
+    viewer = make_napari_viewer_proxy()
+    viewer.open(tmp_path / "scan_7.h5", plugin="napari-pfitre")
+    image = viewer.layers[0]
+    np.testing.assert_allclose(image.data, frames, rtol=1e-5)
+    scan = _layers.scan_of(image)
+    said = pattern_about(scan)
+    assert "ptychography: to be looked at" in said
+    assert "squared to intensities" in said
+    with pytest.raises(ScanError, match="taken at different places"):
+        ready(scan)
 
 
 def test_a_dropped_pattern_shows_its_counts_and_a_mask_to_paint_in(make_napari_viewer_proxy, pattern_file):

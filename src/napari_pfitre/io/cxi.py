@@ -101,6 +101,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
     pattern.values, shifted = _values(group), number(find(group, "is_fft_shifted"))[0]
     # a file that says nothing holds frames as the detector gave them; one that mentions shifting is looked at
     pattern.peak = "detector" if shifted is None and not group.name.split("/")[-1].startswith("image") else None
+    pattern.shifted = bool(shifted)
     pattern.mask = _mask(file, entry, group, stored.shape, hints, path)
     pattern.energy_kev, said = _energy(source, find(file, f"{entry}/instrument_1/beam_1"))
     notices += [said] if said else []

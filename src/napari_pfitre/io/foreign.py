@@ -40,16 +40,9 @@ def metadata_only(file: h5py.File) -> str:
 
 _GENERIC = "its frames can be read as a stack with dataset=, angles= and quantity="
 
-#: place in the order of detection (before which format of our own), name, test, what to do
-FOREIGN: tuple[tuple[str, str, Callable[[h5py.File], bool], str], ...] = (
+#: name, test, what to do
+FOREIGN: tuple[tuple[str, Callable[[h5py.File], bool], str], ...] = (
     (
-        "after nxtomo",
-        "an NSLS-II ptychography input",
-        _has("diffamp", "lambda_nm", "z_m"),
-        "it holds diffraction amplitudes of one view, not projections",
-    ),
-    (
-        "after als832",
         "a MATLAB file",
         lambda file: (
             "#refs#" in file or any("MATLAB_class" in thing.attrs for _, thing in children(file) if thing is not None)

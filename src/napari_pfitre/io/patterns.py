@@ -35,6 +35,7 @@ class Pattern:
     axes: Axes = AXES  #: their meaning, "angle" being the frames
     values: Values | None = None  #: None: told from the numbers, or asked
     peak: Literal["centre", "corner", "detector"] | None = None  #: detector: raw frames, where it may be anywhere
+    shifted: bool = False  #: the file says that it went through an FFT shift, which programs mean in both ways
     mask: np.ndarray | None = None  #: stored axes, or those of a frame; True where nothing was measured
     energy_kev: float | None = None
     distance: float | None = None
@@ -87,6 +88,13 @@ def assemble_pattern(pattern: Pattern, hints: ReadHints) -> CdiScan:
         stored = _loaded(stored).astype(np.float32) ** 2
         notices.append("the file holds amplitudes; they were squared to intensities")
     peak = hints.peak or pattern.peak or ("corner?" if at_corner(stored) else "centre")
+    if pattern.shifted and peak == "corner?":
+        peak = "corner"  # file and numbers agree
+    elif pattern.shifted and hints.peak is None and peak == "centre":
+        notices.append(
+            "the file calls its pattern FFT-shifted, but the strongest values are not at the corners: it was read as "
+            "it is; pass peak='corner' to shift it"
+        )
     if peak == "corner?":
         raise QuestionError(
             f"the strongest values of {name} are at the corners of the array: is it an unshifted FFT (peak='corner'), "

@@ -23,6 +23,7 @@ from . import (
     generic,
     nxdata,
     nxtomo,
+    ptychography,
     tiff,
     xrf_maps,
     xrf_tomo,
@@ -57,10 +58,6 @@ class Format(NamedTuple):
     tested: str = "constructed"  #: the real file it was tried on
 
 
-def _foreign(place: str) -> tuple[Format, ...]:
-    return tuple(Format(name, test, None, advice) for where, name, test, advice in FOREIGN if where == place)
-
-
 _VOLUME = Format("a reconstructed volume", lambda file: find_volume(file, truth=False) is not None, None,
                  "open it as a volume (read_volume, or drop it on napari)",
                  "here, nabu, tomwer, NXtomoproc, tomocupy, tomopy-cli, CIL, pyxas, tomviz",
@@ -87,7 +84,8 @@ FORMATS: tuple[Format, ...] = (
     Format(eiger.NAME, eiger.detect, eiger.read, "", "Dectris Eiger: PETRA P10, NanoMAX, CRISTAL, SIXS, velociprobe, …",
            "frames of a rocking scan, mask", "eiger4m_bitshuffle_frame.h5"),
     Format(bliss.NAME, bliss.detect, bliss.read, "", "ESRF ID01", "frames of a rocking scan, mask, geometry"),
-    *_foreign("after nxtomo"),
+    Format(ptychography.NAME, ptychography.detect, ptychography.read, "", "NSLS-II HXN and CSX, for their phasing",
+           "patterns of the places of one view, squared and unshifted, to be looked at"),
     Format(xrf_maps.ONE, xrf_maps.is_map, xrf_maps.refuse_one, "", "PyXRF, XRF-Maps", "nothing: open its folder"),
     Format(bliss_tomo.NAME, bliss_tomo.detect, bliss_tomo.read, "", "ESRF tomography beamlines",
            "projections, flats, darks of one scan, rotation"),
@@ -99,7 +97,7 @@ FORMATS: tuple[Format, ...] = (
     Format(electron.VELOX, electron.detect_velox, electron.read_velox, "", "Thermo Fisher Velox",
            "frames and the stage's tilt"),
     Format(nxdata.NAME, nxdata.detect, nxdata.read, "", "Savu, DAWN, mapping scans", "signal and its axis of angles"),
-    *_foreign("after als832"),
+    *(Format(name, test, None, advice) for name, test, advice in FOREIGN),
     Format(generic.NAME, lambda file: True, generic.read, "", "anybody", "the dataset and the angles that you name"),
 )  # fmt: skip
 

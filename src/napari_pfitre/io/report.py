@@ -119,6 +119,9 @@ class FileReport:
         if self.pattern is not None:
             keys = ("name", "shape", "centre", "energy_kev", "distance", "pixel_size", "rocking_step")
             out["pattern"] = {key: getattr(self.pattern, key) for key in keys}
+            if self.pattern.positions is not None:
+                known = np.isfinite(self.pattern.positions).all()
+                out["pattern"]["positions"] = self.pattern.positions.tolist() if known else None
         if self.volume is not None:
             about = self.facts
             made = None if about is None or about.provenance is None else dataclasses.asdict(about.provenance)
@@ -213,6 +216,7 @@ def _scan_dict(scan: TomoScan) -> dict[str, Any]:
 def _pattern_lines(scan: CdiScan) -> list[str]:
     frames, rows, columns = scan.shape
     pixel = "unknown" if scan.pixel_size is None else " × ".join(_length_text(size) for size in scan.pixel_size)
+    place = [] if scan.positions is None else [_row("places", _places(scan.positions))]
     step = "unknown" if scan.rocking_step is None else f"{np.rad2deg(scan.rocking_step):.4g}°"
     return [
         _row("pattern", f"{frames} frames of {rows} rows × {columns} columns, {scan.intensity.dtype}"),
@@ -221,8 +225,16 @@ def _pattern_lines(scan: CdiScan) -> list[str]:
         _row("energy", "unknown" if scan.energy_kev is None else f"{scan.energy_kev:.6g} keV"),
         _row("distance", "unknown" if scan.distance is None else f"{scan.distance:.4g} m"),
         _row("pixel size", pixel),
-        _row("rocking step", step),
+        *(place or [_row("rocking step", step)]),
     ]
+
+
+def _places(positions: np.ndarray) -> str:
+    """How far a scan of the sample went."""
+    if not np.isfinite(positions).all():
+        return f"{len(positions)}, where on the sample is unknown"
+    height, width = (_length_text(float(reach)) for reach in np.ptp(positions, axis=0))
+    return f"{len(positions)} over {height} × {width} (y, x) of the sample"
 
 
 def _volume_lines(about: Facts) -> list[str]:

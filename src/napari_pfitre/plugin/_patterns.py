@@ -143,6 +143,8 @@ def pattern_about(scan: CdiScan) -> str:
     if scan.geometry is not None:
         words.append("voxels " + " × ".join(f"{size:.3g}" for size in _sizes(scan)) + " nm")
         words.append(f"d = {scan.geometry.spacing * 1e10:.4f} Å")
+    elif scan.positions is not None:
+        words.append("ptychography: to be looked at")
     else:
         words.append("angles not known: no voxel size")
     return "\n".join([" · ".join(words), *(f"Note: {notice}" for notice in scan.notices)])

@@ -78,12 +78,19 @@ def prepare_pattern(scan: CdiScan, options: CdiPrepareOptions | None = None) -> 
     Raises
     ------
     ScanError
-        When nothing was measured, there is no peak, or it lies at the border of the array.
+        When nothing was measured, there is no peak, or it lies at the border of the array; when the frames were taken
+        at different places of the sample.
     """
     options = CdiPrepareOptions() if options is None else options
     done = Step("prepare", as_dict(options))
     if done in scan.history:
         return scan
+    if scan.positions is not None:
+        raise ScanError(
+            f"the {scan.shape[0]} frames of {scan.name} were taken at different places of the sample (ptychography); "
+            "the methods here phase one crystal's rocking scan, so use a program for ptychography, such as PtyPy or "
+            "PtyChi"
+        )
     seen = survey(scan)
     notices = list(scan.notices)
     if seen.not_finite:
