@@ -1,8 +1,8 @@
 """The training: scenes through the engine, batches from the pool, AdamW, an average of the weights.
 
 A generator like a run: it yields `Progress` and returns the weights' path. Send it True and it writes what it has. All
-that is random comes from the seed and a counter, so a training goes on from a checkpoint as it would have, but for the
-pool, which fills again with the scenes that follow.
+that is random comes from the seed and a counter, so a training goes on from a checkpoint nearly as it would have: the
+pool fills again with the scenes that follow, the rate follows the clock, and so does what workers have ready.
 """
 
 from __future__ import annotations
