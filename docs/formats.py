@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_pfitre.io.places import PLACES
 from napari_pfitre.io.reading import FORMATS
+from napari_pfitre.io.scan_files import SCAN_FORMATS
 from napari_pfitre.io.volumes import VOLUME_FORMATS
 
 PAGE = Path(__file__).with_name("formats.md")
@@ -25,14 +26,19 @@ def tables() -> dict[str, str]:
     heading = ("format", "who writes it", "what is read", "tested on")
     hdf5 = [(row.name, row.writer, row.content or row.advice, row.tested) for row in FORMATS]
     others = [(row.name, row.writer, row.content, row.tested) for row in PLACES]
-    written = [
-        (f"`{row.layout}`", row.title, " ".join(f"`{s}`" for s in row.suffixes if s) or "a folder", row.opened_by)
-        for row in VOLUME_FORMATS
-    ]
+    scans, volumes = (
+        [
+            (f"`{row.layout}`", row.title, " ".join(f"`{s}`" for s in row.suffixes if s) or "a folder", row.opened_by)
+            for row in table
+        ]
+        for table in (SCAN_FORMATS, VOLUME_FORMATS)
+    )
+    written = ("layout", "format", "suffix", "opened by")
     return {
         "hdf5": _rows(heading, hdf5),
         "others": _rows(heading, others),
-        "volumes": _rows(("layout", "format", "suffix", "opened by"), written),
+        "volumes": _rows(written, volumes),
+        "scans": _rows(written, scans),
     }
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import beamline_files
 import h5py
+import mrcfile
 import numpy as np
+import pattern_files
 import pytest
+import tifffile
 
-from napari_pfitre import read_scan, read_volume
+from napari_pfitre import read_scan, read_volume, write_volume
 from napari_pfitre.cli.bar import Interrupt
+from napari_pfitre.results import Volume
 
 
 def test_info_of_a_scan(call, scan_file):
@@ -69,6 +74,73 @@ def test_a_scan_becomes_data_exchange(call, real_file, tmp_path):
     assert after.source.format == "APS Data Exchange"
     np.testing.assert_array_equal(before.projections[3:5], after.projections[3:5])
     np.testing.assert_allclose(before.angles, after.angles, atol=1e-6)
+
+
+def test_a_scan_becomes_nxtomo_by_its_suffix_or_by_layout(call, scan_file, tmp_path):
+    before = read_scan(scan_file)
+    for name, flags in (("a.nxs", ()), ("b.h5", ("--layout", "nxtomo"))):
+        result = call("convert", scan_file, tmp_path / name, *flags)
+        assert result.exit_code == 0, result.output
+        assert "24 projections, 5 × 32 pixels (NeXus NXtomo)" in result.stdout
+        after = read_scan(tmp_path / name)
+        assert after.source.format == "NeXus NXtomo"
+        np.testing.assert_array_equal(before.projections[:], after.projections[:])
+        np.testing.assert_array_equal(before.flats[:], after.flats[:])
+        assert (after.pixel_size, after.energy_kev) == (before.pixel_size, before.energy_kev)
+
+
+@pytest.mark.parametrize("kind", ["tiff", "mrc", "pyxrf", "xrf-maps"])
+def test_what_is_no_single_hdf5_file_becomes_a_scan(call, tmp_path, kind):
+    frames = np.random.default_rng(0).uniform(0, 9, (8, 5, 7)).astype(np.float32)
+    source, flags = tmp_path / "in", ("--angles", "0:160", "--quantity", "line integrals")
+    if kind == "tiff":
+        source.mkdir()
+        for at, frame in enumerate(frames):
+            tifffile.imwrite(source / f"frame_{at:03d}.tif", frame)
+    elif kind == "mrc":
+        source = tmp_path / "tilts.mrc"
+        with mrcfile.new(source) as file:
+            file.set_data(frames)
+    else:
+        write = beamline_files.write_pyxrf_folder if kind == "pyxrf" else beamline_files.write_xrf_maps_folder
+        write(source)
+        frames, flags = beamline_files.MAPS[:, 0], ("--index", "0")
+    result = call("convert", source, tmp_path / "out.nxs", *flags)
+    assert result.exit_code == 0, result.output
+    back = read_scan(tmp_path / "out.nxs")
+    np.testing.assert_allclose(back.projections[:], frames, rtol=1e-6)
+    assert back.quantity == ("line integrals" if kind in ("tiff", "mrc") else "emission")
+    assert f"NXtomo is for counts of a detector, and these are {back.quantity}" in result.stderr
+    if source.is_dir():
+        inside = source / "out.h5"
+        inside.write_bytes(b"somebody's")
+        again = call("convert", source, inside, "--overwrite", *flags)
+        assert again.exit_code == 1
+        assert inside.read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"), [("v.zarr", ()), ("v.rec", ()), ("slices", ("--layout", "slices")), ("v.nx", ())]
+)
+def test_a_volume_goes_to_every_format_and_back(call, tmp_path, name, flags):
+    data = np.random.default_rng(1).normal(size=(4, 6, 5)).astype(np.float32)
+    (source,) = write_volume(Volume(data, (2e-8, 1e-8, 1e-8), name="chip"), tmp_path / "v.h5")
+    result = call("convert", source, tmp_path / name, *flags)
+    assert result.exit_code == 0, result.output
+    assert call("convert", source, tmp_path / name, *flags).exit_code == 1
+    assert call("convert", source, tmp_path / name, "--overwrite", *flags).exit_code == 0
+    assert call("convert", tmp_path / name, tmp_path / "back.h5").exit_code == 0
+    back = read_volume(tmp_path / "back.h5")
+    np.testing.assert_array_equal(back.data, data)
+    np.testing.assert_allclose(back.voxel_size, (2e-8, 1e-8, 1e-8), rtol=1e-4)
+
+
+def test_a_pattern_is_told_where_it_belongs(call, tmp_path):
+    pattern_files.write_34idc(tmp_path, pattern_files.counts())
+    result = call("convert", tmp_path / "AD34idc" / "Sample_S0054", tmp_path / "out.h5")
+    assert result.exit_code == 1
+    assert "diffraction pattern" in result.stderr
+    assert not (tmp_path / "out.h5").exists()
 
 
 def test_a_volume_goes_to_tiff_and_back(call, scan_file, tmp_path):

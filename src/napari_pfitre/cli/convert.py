@@ -1,4 +1,4 @@
-"""`napari-pfitre convert IN OUT`: a scan to Data Exchange, a volume from HDF5 to TIFF or back."""
+"""`napari-pfitre convert IN OUT`: a scan to Data Exchange or NXtomo, a volume from any format to any other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from .command import note
 from .flags import GrownCommand, Section, typed
-from .target import VOLUME_SUFFIXES, check_target
+from .target import LAYOUTS, SCAN_SUFFIXES, VOLUME_SUFFIXES, check_target
 
 __all__ = ["command"]
 
@@ -21,35 +21,53 @@ def sections() -> Sequence[Section]:
     return (Section("read", "Reading a scan", ReadHints),)
 
 
-def convert(file: Path, output: Path, overwrite: bool, given: dict[str, dict[str, Any]]) -> None:
-    from ..io import ReadHints, inspect_file, read_volume, write_scan, write_volume
+def convert(file: Path, output: Path, layout: str | None, overwrite: bool, given: dict[str, dict[str, Any]]) -> None:
+    from ..errors import FormatError
+    from ..io import ReadHints, inspect_file, read_volume, write_volume
 
     typed(ReadHints, given["read"])
     report = inspect_file(file, **given["read"])
     if report.scan is not None:
-        check_target(output, overwrite, (".h5", ".hdf5"), file)
-        for notice in report.scan.notices:
-            note(f"Note: {notice}")
-        write_scan(report.scan, output, overwrite=overwrite)
-        angles, rows, columns = report.scan.shape
-        click.echo(f"{output}: scan of {angles} projections, {rows} × {columns} pixels (Data Exchange)")
+        check_target(output, overwrite, SCAN_SUFFIXES, file)
+        _scan(report.scan, output, layout, overwrite)
         return
+    if report.pattern is not None:
+        raise FormatError(
+            f"{file.name} holds a diffraction pattern, which neither Data Exchange nor NXtomo has a place for; "
+            "`napari-pfitre run` reads it as it is"
+        )
     if report.volume is None and report.problem is not None:
         raise report.problem
-    check_target(output, overwrite, VOLUME_SUFFIXES, file)
-    volume = read_volume(file)
-    for path in write_volume(volume, output, overwrite=overwrite):
+    check_target(output, overwrite, ("",) if layout == "slices" else VOLUME_SUFFIXES, file)
+    volume = read_volume(file, links=given["read"].get("links"))
+    for path in write_volume(volume, output, overwrite=overwrite, layout=layout):
         click.echo(f"{path}: volume of {' × '.join(map(str, volume.data.shape))} voxels")
+
+
+def _scan(scan: Any, output: Path, layout: str | None, overwrite: bool) -> None:
+    from ..io import write_scan
+    from ..io.scan_files import scan_format
+
+    form = scan_format(output, layout)
+    for notice in (*scan.notices, form.told(scan)):
+        if notice:
+            note(f"Note: {notice}")
+    write_scan(scan, output, overwrite=overwrite, layout=layout)
+    angles, rows, columns = scan.shape
+    click.echo(f"{output}: scan of {angles} projections, {rows} × {columns} pixels ({form.title})")
 
 
 command = GrownCommand(
     "convert",
     callback=convert,
     sections=sections,
-    help="A scan becomes a Data Exchange file (.h5); a volume becomes .h5 or .tif, with its history.",
+    help="A scan becomes a Data Exchange file (.h5) or NXtomo (.nxs); a volume becomes .h5, .tif, .zarr or another "
+    "format of volumes, with its history. IN is a file or a folder, as `info` takes it.",
     params=[
-        click.Argument(["file"], metavar="IN", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
-        click.Argument(["output"], metavar="OUT", type=click.Path(path_type=Path, dir_okay=False)),
+        click.Argument(["file"], metavar="IN", type=click.Path(path_type=Path, exists=True)),
+        click.Argument(["output"], metavar="OUT", type=click.Path(path_type=Path)),
+        click.Option(["--layout"], type=click.Choice(LAYOUTS),
+                     help="What OUT is written as; its suffix decides otherwise. A scan: exchange, nxtomo."),
         click.Option(["--overwrite"], is_flag=True, help="Replace OUT if it exists."),
     ],
-)
+)  # fmt: skip

@@ -8,9 +8,12 @@ import click
 
 from ..errors import OptionError
 
-__all__ = ["VOLUME_SUFFIXES", "check_target"]
+__all__ = ["LAYOUTS", "SCAN_SUFFIXES", "VOLUME_SUFFIXES", "check_target"]
 
-VOLUME_SUFFIXES = (".h5", ".hdf5", ".nxs", ".tif", ".tiff", ".cxi", ".vti", ".mrc")
+# what the tables of io say (a test compares them), without loading io for a line of help
+SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".nx")
+VOLUME_SUFFIXES = (*SCAN_SUFFIXES, ".tif", ".tiff", ".zarr", ".cxi", ".vti", ".mrc", ".rec")
+LAYOUTS = ("exchange", "nxtomo", "nxprocess", "nxtomoproc", "tiff", "slices", "zarr", "cxi", "vti", "mrc")
 
 
 def check_target(output: Path, overwrite: bool, suffixes: tuple[str, ...], *sources: Path | None) -> None:

@@ -34,6 +34,10 @@ def target(path: str | Path, *, overwrite: bool, sources: tuple[Path | None, ...
             raise FormatError(
                 f"{path.name} is the file that the data came from; sources are never overwritten, write elsewhere"
             )
+        if source is not None and source.is_dir() and path.exists() and source.resolve() in path.resolve().parents:
+            raise FormatError(
+                f"{path.name} lies in the folder that the data came from, where nothing is overwritten; write elsewhere"
+            )
     if path.is_dir() and not folder:
         raise FormatError(f"{path} is a folder; name a file in it")
     if folder and path.is_file():

@@ -1,32 +1,29 @@
 """APS Data Exchange: /exchange/data, data_white, data_dark, theta. Written at APS, ALS, SLS, Sirius, SESAME and here.
 
-The group /napari_pfitre holds what the format has no place for (see scan_files.py); it is read back when it is there.
+The group /napari_pfitre holds what the format has no place for (see kept.py); it is read back when it is there.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import get_args
 
 import h5py
 import numpy as np
 
 from ..errors import FormatError
 from ..frames import LazyFrames, Transposed
-from ..scans import Quantity, Step
 from .angles import Angles, angle_unit
 from .extras import frame_or_stack
 from .hdf5 import find
 from .hints import AXES, Axes, ReadHints
+from .kept import OWN, recall
 from .parts import Parts
 from .stacks import open_stack
-from .values import attribute, attribute_value, energy_kev, length, number, row, text
+from .values import attribute, energy_kev, length, number, row, text
 
 __all__ = ["detect", "read"]
 
 NAME = "APS Data Exchange"
-OWN = "napari_pfitre"
 _INSTRUMENT = "measurement/instrument"
 _OBJECTIVE = f"{_INSTRUMENT}/detection_system/objective"
 _ROTATION = "process/acquisition/rotation"
@@ -60,7 +57,8 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     parts.name = text(find(file, "measurement/sample/name")) or path.stem
     _flats(file, parts)
     _geometry(file, parts)
-    _own(file, parts)
+    if dataset == "/exchange/data":
+        recall(find(file, OWN), parts)
     return parts
 
 
@@ -218,32 +216,3 @@ def _geometry(file: h5py.File, parts: Parts) -> None:
         if known == parts.stored.shape[0] and np.any(pair):
             parts.shifts = pair
     parts.notices += said
-
-
-def _own(file: h5py.File, parts: Parts) -> None:
-    """What `write_scan` keeps beside the standard's own fields."""
-    group = find(file, OWN)
-    if not isinstance(group, h5py.Group) or parts.dataset != "/exchange/data":
-        return
-    for name in ("centre", "energy_kev"):
-        if (value := number(attribute_value(group, name))[0]) is not None:
-            setattr(parts, name, value)
-    sizes = attribute_value(group, "pixel_size")
-    if isinstance(sizes, np.ndarray) and sizes.shape == (2,) and sizes.dtype.kind == "f" and (sizes > 0).all():
-        parts.pixel_size = (float(sizes[0]), float(sizes[1]))
-    said = attribute(group, "quantity")
-    parts.quantity = next((quantity for quantity in get_args(Quantity) if quantity == said), None)
-    parts.name = attribute(group, "name") or parts.name
-    positions = row(find(group, "flat_positions"))
-    if positions is not None and parts.flats is not None and positions.size == len(parts.flats):
-        parts.flat_positions = np.nan_to_num(positions, nan=0, posinf=0, neginf=0).astype(int)
-    try:
-        metadata, history, notices = (
-            json.loads(text(find(group, name)) or empty)
-            for name, empty in (("metadata", "{}"), ("history", "[]"), ("notices", "[]"))
-        )
-        parts.history = tuple(Step(str(step["name"]), dict(step["parameters"])) for step in history)
-        parts.metadata = dict(metadata)
-        parts.notices[:0] = [str(notice) for notice in notices]
-    except (ValueError, TypeError, KeyError):
-        parts.notices.append(f"what /{OWN} says of the scan's history is damaged and was ignored")

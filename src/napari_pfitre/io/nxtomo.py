@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import h5py
 import numpy as np
 
 from ..errors import FormatError, ScanError
+from ..scans import Quantity
 from .angles import Angles, angle_unit
 from .extras import frame_or_stack
 from .hdf5 import beside, find, opened
 from .hints import ReadHints
+from .kept import OWN, recall
 from .links import policy
 from .nxtomo_find import Place, choose, groups, says_nxtomo
 from .parts import Parts
@@ -56,6 +59,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     title = find(place.root, "title")
     parts.name = (text(name) if isinstance(name, h5py.Dataset) else "") or (text(title) if title else "") or path.stem
     parts.metadata = {"entry": place.label}
+    _kept(place, parts)
     return parts
 
 
@@ -99,6 +103,23 @@ def _keys(place: Place, count: int, notices: list[str]) -> np.ndarray | None:
         notices.append(f"{invalid.sum()} frames are marked as invalid in the image key and were left out")
     keys[invalid] = INVALID
     return keys
+
+
+def _kept(place: Place, parts: Parts) -> None:
+    """What scan_nxtomo.py kept, of the frames that it wrote and of no others."""
+    own = find(place.root, OWN)
+    said = attribute(find(place.root.file, parts.dataset), "quantity")
+    parts.quantity = next((quantity for quantity in get_args(Quantity) if quantity == said), None)
+    if parts.dataset != f"{place.label.rstrip('/')}/instrument/detector/data" or not recall(own, parts):
+        return
+    parts.flats_placed = find(own, "flat_positions") is not None
+    shifts = find(own, "shifts")
+    keys = np.zeros(parts.stored.shape[0], int) if parts.keys is None else parts.keys
+    projections = np.flatnonzero(keys == 0)
+    if not (isinstance(shifts, h5py.Dataset) and shifts.shape == (projections.size, 2) and shifts.dtype.kind == "f"):
+        return
+    parts.shifts = np.zeros((keys.size, 2))
+    parts.shifts[projections] = shifts[:]
 
 
 def _beside(place: Place, name: str):

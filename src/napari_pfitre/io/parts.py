@@ -41,6 +41,7 @@ class Parts:
     flats: LazyFrames | np.ndarray | None = None
     darks: LazyFrames | np.ndarray | None = None
     flat_positions: np.ndarray | None = None
+    flats_placed: bool = True  #: whether flats between projections, as `keys` tells, stand where they were taken
     centre: float | None = None
     pixel_size: tuple[float, float] | None = None  #: (row, column), metres
     energy_kev: float | None = None
@@ -77,7 +78,7 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
     flats = _stack(parts.flats, frames, keys, usable, FLAT, turned)
     darks = _stack(parts.darks, frames, keys, usable, DARK, turned)
     positions = parts.flat_positions
-    if parts.flats is None and flats is not None:
+    if parts.flats is None and flats is not None and parts.flats_placed:
         positions = np.searchsorted(chosen, np.flatnonzero((keys == FLAT) & usable))
     empty = trailing_empty(frames, chosen, notices)
     if empty:

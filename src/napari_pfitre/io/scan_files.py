@@ -1,119 +1,84 @@
-"""`write_scan`: a scan as Data Exchange, as every APS-style tool reads it.
-
-What the format has no place for goes to the group /napari_pfitre: centre, exact pixel size, quantity, history, flat
-positions, and for simulated scans the truth (/napari_pfitre/truth).
-"""
+"""`write_scan`, and the one table of formats that scans are written in."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-import h5py
-import numpy as np
-
+from ..errors import FormatError
 from ..results import Volume
 from ..scans import TomoScan
-from .atomic import replacing, target
-from .exchange import OWN
+from . import scan_exchange, scan_nxtomo
+from .atomic import target
 
-__all__ = ["write_scan"]
-
-_BLOCK = 64_000_000
+__all__ = ["SCAN_FORMATS", "ScanFormat", "scan_format", "write_scan"]
 
 
-def write_scan(scan: TomoScan, path: str | Path, truth: Volume | None = None, *, overwrite: bool = False) -> Path:
+class ScanFormat(NamedTuple):
+    """A format that scans are written in."""
+
+    layout: str  #: as ``layout=`` names it
+    title: str
+    suffixes: tuple[str, ...]  #: those it stands for; ``layout=`` chooses it for any of HDF5
+    write: Callable[[TomoScan, Path, Volume | None], None]  #: block by block, atomic
+    told: Callable[
+        [TomoScan], str
+    ]  #: what other programs will take wrongly of a scan, as a sentence; empty when nothing
+    opened_by: str = ""
+
+
+SCAN_FORMATS: tuple[ScanFormat, ...] = (
+    ScanFormat("exchange", "Data Exchange", (".h5", ".hdf5", ".hdf"), scan_exchange.write, scan_exchange.told,
+               "TomoPy, tomopy-cli, tomocupy, tomviz, ASTRA through dxchange"),
+    ScanFormat("nxtomo", "NeXus NXtomo", (".nxs", ".nx"), scan_nxtomo.write, scan_nxtomo.told,
+               "nabu, tomwer, nxtomo, Mantid Imaging, CIL, Savu, httomo, silx"),
+)  # fmt: skip
+
+
+def scan_format(path: Path, layout: str | None = None) -> ScanFormat:
+    """The format that a name stands for, or the one that `layout` names.
+
+    Raises
+    ------
+    FormatError
+        When there is none.
+    """
+    suffix = path.suffix.lower()
+    known = tuple(suffix for row in SCAN_FORMATS for suffix in row.suffixes)
+    if layout is not None and layout not in (layouts := [row.layout for row in SCAN_FORMATS]):
+        raise FormatError(f"a scan is not written as {layout!r}; choose one of {', '.join(layouts)}")
+    if suffix not in known:
+        raise FormatError(
+            f"a scan is written as HDF5, but {path.name} ends in {suffix or 'nothing'}; use one of {' '.join(known)}"
+        )
+    return next(row for row in SCAN_FORMATS if (row.layout == layout if layout else suffix in row.suffixes))
+
+
+def write_scan(
+    scan: TomoScan,
+    path: str | Path,
+    truth: Volume | None = None,
+    *,
+    overwrite: bool = False,
+    layout: str | None = None,
+) -> Path:
     """Write a scan, block by block; what lies at `path` is replaced when all is written.
 
     Parameters
     ----------
     truth
         The object that a simulated scan shows; kept in a group of its own, which no reader takes for data.
+    layout
+        ``"exchange"`` (Data Exchange) or ``"nxtomo"``; by the suffix when it is not given: NXtomo for .nxs and .nx.
+
+    Raises
+    ------
+    FormatError
+        When the path is the scan's own file, exists (unless `overwrite`), is in use, or has another suffix.
     """
+    form = scan_format(Path(path), layout)
     source = scan.source.path if scan.source is not None else None
     path = target(path, overwrite=overwrite, sources=(source,))
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file["implements"] = "exchange:measurement" if truth is None else "exchange:measurement:napari_pfitre"
-        exchange = file.create_group("exchange")
-        exchange["title"] = "tomography_raw_projections"
-        unit = "counts" if scan.quantity in ("counts", "emission") else "1"
-        _stack(exchange, "data", scan.projections, "theta:y:x", unit).attrs["description"] = _DESCRIPTIONS[
-            scan.quantity
-        ]
-        for name, stack in (("data_white", scan.flats), ("data_dark", scan.darks)):
-            if stack is not None:
-                _stack(exchange, name, stack, f"theta{name.removeprefix('data')}:y:x", "counts")
-        theta = exchange.create_dataset("theta", data=np.rad2deg(scan.angles))
-        theta.attrs["units"] = "degrees"
-        if scan.shifts is not None:
-            for column, axis in enumerate("yx"):
-                exchange.create_dataset(f"data_shift_{axis}", data=scan.shifts[:, column]).attrs["units"] = "pixels"
-        _measurement(file, scan)
-        _own(file.create_group(OWN), scan)
-        if truth is not None:
-            _truth(file[OWN].create_group("truth"), truth)
+    form.write(scan, path, truth)
     return path
-
-
-_DESCRIPTIONS = {
-    "counts": "transmission",
-    "transmission": "normalised transmission",
-    "line integrals": "line integrals",
-    "emission": "emission",
-}
-
-
-def _stack(group: h5py.Group, name: str, stack, axes: str, unit: str) -> h5py.Dataset:
-    stored = group.create_dataset(
-        name, tuple(stack.shape), np.dtype(stack.dtype).newbyteorder("="), chunks=(1, *stack.shape[1:])
-    )
-    frame = int(np.prod(stack.shape[1:])) * stored.dtype.itemsize
-    step = max(1, _BLOCK // max(1, frame))
-    for start in range(0, len(stack), step):
-        stored[start : start + step] = np.asarray(stack[start : start + step])
-    stored.attrs["axes"] = axes
-    stored.attrs["units"] = unit
-    return stored
-
-
-def _measurement(file: h5py.File, scan: TomoScan) -> None:
-    file["measurement/sample/name"] = scan.name
-    instrument = file.create_group("measurement/instrument")
-    if scan.pixel_size is not None:
-        size = instrument.create_dataset("detection_system/objective/resolution", data=[scan.pixel_size[1] * 1e6])
-        size.attrs["units"] = "microns"
-    if scan.energy_kev is not None:
-        instrument.create_dataset("monochromator/energy", data=[scan.energy_kev]).attrs["units"] = "keV"
-
-
-def _own(group: h5py.Group, scan: TomoScan) -> None:
-    group.attrs["about"] = "what Data Exchange has no place for, as napari-pfitre keeps it"
-    for name in ("centre", "energy_kev", "pixel_size"):
-        if (value := getattr(scan, name)) is not None:
-            group.attrs[name] = value  # exact: the standard's place holds µm
-    group.attrs["quantity"] = scan.quantity
-    group.attrs["name"] = scan.name
-    steps = [{"name": step.name, "parameters": dict(step.parameters)} for step in scan.history]
-    # datasets, because an attribute holds no more than 64 kB
-    group["history"] = json.dumps(steps, default=_plain)
-    group["notices"] = json.dumps(list(scan.notices))
-    group["metadata"] = json.dumps(dict(scan.metadata), default=_plain)
-    if scan.flat_positions is not None:
-        group["flat_positions"] = np.asarray(scan.flat_positions, int)
-
-
-def _plain(value):
-    """NumPy's numbers and arrays, and paths, as JSON values."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
-
-
-def _truth(group: h5py.Group, truth: Volume) -> None:
-    group.attrs["about"] = "the object the projections were simulated from, (z, y, x); not measured"
-    stored = group.create_dataset("data", truth.data.shape, np.float32, chunks=(1, *truth.data.shape[1:]))
-    for at in range(truth.data.shape[0]):
-        stored[at] = truth.data[at]
-    stored.attrs["axes"] = "z:y:x"
-    stored.attrs["units"] = truth.unit
-    group.attrs["name"] = truth.name
-    if truth.voxel_size is not None:
-        group.attrs["voxel_size"] = truth.voxel_size

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..results import Volume
 from .atomic import replacing, tree
-from .exchange import OWN
+from .kept import OWN
 
 __all__ = ["write"]
 

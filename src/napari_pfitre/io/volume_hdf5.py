@@ -26,8 +26,9 @@ from ..errors import FormatError
 from ..results import Provenance, Volume
 from .atomic import replacing, tree
 from .electron import emd_volume
-from .exchange import OWN, is_reconstruction
+from .exchange import is_reconstruction
 from .hdf5 import children, find, opened
+from .kept import OWN
 from .presence import check, present
 from .values import attribute, attribute_value, length, number, row, text
 
@@ -125,8 +126,10 @@ def find_volume(file: h5py.File, truth: bool = True) -> h5py.Dataset | None:
         return image
     if (data := emd_volume(file)) is not None:
         return data
-    known = find(file, f"{OWN}/truth/data") if truth else None
-    return known if isinstance(known, h5py.Dataset) else None
+    for group in (OWN, f"entry/{OWN}") if truth else ():
+        if isinstance(known := find(file, f"{group}/truth/data"), h5py.Dataset):
+            return known
+    return None
 
 
 class Facts(NamedTuple):
