@@ -281,7 +281,7 @@ def test_flats_from_elsewhere(exchange, tmp_path):
 @pytest.mark.parametrize("dtype", [">u2", "<i4", "f2", "f8", "?", ">f4"])
 def test_any_number_type_is_handed_out_natively(exchange, dtype):
     data = (COUNTS % 2 + 1).astype(dtype)
-    frames = read_scan(exchange(data=data)).projections
+    frames = read_scan(exchange(data=data), quantity="counts").projections
     assert frames.dtype.isnative
     assert frames.dtype.kind in "uif"
     assert frames[:].dtype == frames.dtype

@@ -1,7 +1,7 @@
 """What is malformed in practice, case by case: the message, and that nothing was guessed.
 
-The numbers are those of the list that the readers were written against; a case without an own entry here is tested
-where its file is named in `ELSEWHERE`.
+The numbers are those of the list that the readers were written against; a case without an own entry here or in
+`test_malformed_frames` is tested where `ELSEWHERE` says.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import test_malformed_frames
+import test_wrecks
 from beamline_files import (
     COUNTS,
     DEGREES,
@@ -25,22 +27,29 @@ from beamline_files import (
 from napari_pfitre.errors import FormatError, QuestionError, ScanError
 from napari_pfitre.io import inspect_file, read_scan, read_volume
 
-#: cases that have tests of their own
+#: cases with tests of their own: rows of the table of wrecks, or functions of a file
+WRECKS = {
+    1: ("git lfs pointer", "empty", "zeros", "hdf4", "xml", "ole2", "matlab 5", "text", "noise"),
+    2: ("missing", "folder"),
+    3: ("truncated",),
+    6: ("unknown filter",),
+    8: ("dangling link",),
+    9: ("virtual dataset without source", "virtual dataset over a dangling link"),
+    10: ("link loop",),
+}
 ELSEWHERE = {
-    1: "test_wrecks",
-    2: "test_wrecks",
-    3: "test_wrecks",
-    4: "test_wrecks",
-    5: "test_wrecks",
-    6: "test_wrecks",
-    7: "test_wrecks",
-    8: "test_wrecks",
-    9: "test_wrecks",
-    10: "test_wrecks",
-    36: "test_hostile",
-    48: "test_eiger",
-    49: "test_patterns",
-    52: "test_wrecks",
+    2: ("test_wrecks", "test_no_permission"),
+    4: ("test_wrecks", "test_a_file_that_is_being_written_is_read_with_a_notice"),
+    5: ("test_wrecks", "test_a_file_whose_writer_died_is_read_with_a_notice"),
+    7: ("test_wrecks", "test_a_corrupt_frame_is_named_and_can_be_left_out"),
+    9: ("test_wrecks", "test_missing_parts_of_a_virtual_dataset_are_dropped"),
+    10: ("test_wrecks", "test_loops_elsewhere_in_the_file_harm_nobody"),
+    36: ("test_wrecks", "test_a_huge_claim_in_a_tiny_file_is_told"),
+    37: ("test_wrecks", "test_frames_never_written_are_dropped_with_their_angles"),
+    42: ("test_malformed", "test_42_axes_that_point_to_nothing_give_way_to_the_shapes"),
+    44: ("test_malformed", "test_44_the_reconstruction_opens_as_a_volume"),
+    46: ("test_more_layouts", "test_a_cone_beam_is_refused_by_methods_for_parallel_ones"),
+    52: ("test_wrecks", "test_a_file_may_be_deleted_or_replaced_while_a_scan_of_it_is_open"),
 }
 
 
@@ -377,19 +386,6 @@ def test_it_is_read_and_what_was_assumed_is_said(tmp_path, case):
         assert any(said in notice for notice in scan.notices), scan.notices
 
 
-def test_27_28_29_32_counts_below_their_darks_neither_wrap_nor_become_infinite(tmp_path):
-    from napari_pfitre.preprocess import prepare
-
-    data = with_value(((2, 1, 1), 0), ((3, 1, 1), 40))
-    flats = np.full((3, 4, 6), 4000, np.uint16)
-    flats[:, 0, 0] = 100  # as dark as the darks
-    scan = read_scan(write_exchange(tmp_path / "scan.h5", data=data, flats=flats))
-    ready = prepare(scan)
-    values = np.asarray(ready.projections[:])
-    assert np.isfinite(values).all()
-    assert np.abs(values).max() < 50
-
-
 def test_42_axes_that_point_to_nothing_give_way_to_the_shapes(tmp_path):
     path = write_exchange(tmp_path / "scan.h5", axes="nonsense:a:b")
     with h5py.File(path, "a") as file:
@@ -403,7 +399,13 @@ def test_44_the_reconstruction_opens_as_a_volume(tmp_path):
 
 
 def test_no_case_is_forgotten():
-    numbers = {int(case.split()[0]) for case in (*REFUSED, *READ)} | set(ELSEWHERE)
-    tested_here = {27, 28, 29, 32, 42, 44}
-    beyond = {46, 51}  # the cone: test_more_layouts; equal maps under one angle: the notice of 19
-    assert numbers | tested_here | beyond == set(range(1, 53))
+    """Every number has a row or a test, and what is named is there."""
+    frames = test_malformed_frames
+    tables = (REFUSED, READ, frames.PREPARED, frames.REFUSED, frames.READ)
+    numbers = {int(case.split()[0]) for table in tables for case in table}
+    for number, rows in WRECKS.items():
+        assert set(rows) <= set(test_wrecks.REFUSED), number
+    for number, (file, function) in ELSEWHERE.items():
+        source = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
+        assert f"def {function}(" in source, number
+    assert numbers | set(WRECKS) | set(ELSEWHERE) == set(range(1, 53))

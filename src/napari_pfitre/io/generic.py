@@ -24,6 +24,7 @@ NAME = "HDF5"
 def candidates(file: h5py.File) -> list[Image]:
     """Datasets that could be projections, what the file itself points at first, then larger before smaller."""
     found = [image for image in images(file) if image.dataset.dtype.kind in "biuf" and len(image.shape) >= 3]
+    found = [image for image in found if sum(n > 1 for n in image.shape) > 1]  # a monitor's counts are no image
     signal = _default_signal(file)
     return sorted(
         (image for image in found if min(image.shape) > 0),

@@ -7,7 +7,7 @@ different places. A candidate is a group that says NXtomo, or a detector that ha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -193,7 +193,52 @@ def _nearby(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | h5py.Group 
 
 
 def choose(file: h5py.File, hints: ReadHints, notices: list[str]) -> Place:
-    """The one measurement to read: the one asked for, the only one that can be read, or the file's default."""
+    """The one measurement to read: the one asked for, the only one that can be read, or the file's default.
+
+    Raises
+    ------
+    QuestionError
+        When several are left, or several detectors of one of which none has the definition's name.
+    """
+    return _one_detector(_one_measurement(file, hints, notices), hints, notices)
+
+
+def _one_detector(place: Place, hints: ReadHints, notices: list[str]) -> Place:
+    """The place with the detector that is meant, of several that took frames side by side."""
+    file = place.root.file
+    instrument = find(place.root, "instrument") if says_nxtomo(place.root) else None
+    detectors = {
+        f"{thing.name}/data": thing
+        for _, thing in (children(instrument) if isinstance(instrument, h5py.Group) else ())
+        if isinstance(thing, h5py.Group)
+        and isinstance(frames := find(thing, "data"), h5py.Dataset)
+        and frames.shape is not None
+        and frames.ndim == 3
+    }
+    if len(detectors) < 2:
+        return place
+    shown = find(place.root, "data/data")
+    linked = [name for name in detectors if isinstance(shown, h5py.Dataset) and find(file, name) == shown]
+    standard = [name for name in detectors if name.endswith("/instrument/detector/data")]
+    wanted_name = hints.dataset if hints.dataset in detectors else next(iter(standard + linked), None)
+    if hints.dataset is not None and hints.dataset not in detectors:
+        return place
+    if wanted_name is None:
+        raise QuestionError(
+            f"{Path(file.filename).name} holds frames of {len(detectors)} detectors; pass dataset= as one of "
+            f"{', '.join(detectors)}",
+            hint="dataset",
+            choices=tuple(detectors),
+        )
+    if hints.dataset is None:
+        others = ", ".join(name for name in detectors if name != wanted_name)
+        notices.append(f"{wanted_name} was read; there are also frames in {others} (dataset=)")
+    own = detectors[wanted_name]
+    key, control = _first(own, "image_key") or place.key, _first(own, "image_key_control") or place.control
+    return replace(place, detector=own, data=wanted_name, key=key, control=control)
+
+
+def _one_measurement(file: h5py.File, hints: ReadHints, notices: list[str]) -> Place:
     found = places(file)
     name = Path(file.filename).name
     if hints.entry:

@@ -14,7 +14,8 @@ from ..frames import LazyFrames, Selected, Transposed
 from ..scans import Quantity, Source, Step, TomoScan
 from .angles import Angles, check_angles, parse_angles, to_radians
 from .hints import AXES, Axes, ReadHints
-from .quantity import guess_quantity
+from .presence import twice
+from .quantity import ask_if_normalised, guess_quantity
 
 __all__ = ["Parts", "assemble"]
 
@@ -84,12 +85,15 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
     if empty:
         radians, chosen = radians[:-empty], chosen[:-empty]
     projections = frames if chosen.size == n else Selected(frames, chosen)
+    notices += filter(None, [twice(projections, radians, chosen)])
     if positions is not None:
         positions = np.minimum(positions, chosen.size)
     flats, darks, positions = _checked_flats(parts, projections, flats, darks, positions, notices)
 
     quantity = hints.quantity or parts.quantity
     if quantity is None:
+        if flats is not None:
+            ask_if_normalised(projections, flats, name)
         quantity = "counts" if flats is not None else guess_quantity(projections, name, notices)
     if quantity == "counts" and flats is not None and darks is None:
         notices.append("there are no darks; zero is taken for them")

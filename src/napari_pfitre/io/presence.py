@@ -1,6 +1,7 @@
 """Which frames of a dataset are really there.
 
 HDF5 fills what was never written, and what a virtual dataset's absent sources should hold, with zeros and says nothing.
+A scan gathered from files may hold one of them twice.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import h5py
 import numpy as np
 
 from ..errors import FormatError
-from ..frames import size_text
+from ..frames import LazyFrames, size_text
 from .guard import vouch
 from .hdf5 import missing_filters
 from .links import beside, find, policy, wanted
 
-__all__ = ["check", "present"]
+__all__ = ["check", "present", "twice"]
 
 #: Listing the chunks of a file of tiny tiles would take longer than opening may; such files are believed.
 MOST_CHUNKS = 2_000_000
@@ -25,13 +26,15 @@ MOST_CHUNKS = 2_000_000
 MOST_IN_A_CHUNK = 1_000_000_000
 #: No detector takes so many frames, and no list of what is there should be made for them.
 MOST_FRAMES = 20_000_000
+#: Frames under an angle that repeats which are compared; a scan of many turns repeats all of its angles.
+_COMPARED = 16
 
 
 def check(dataset: h5py.Dataset) -> None:
     """Raise FormatError if reading would fail or, worse, give nothing but zeros."""
     if trouble := missing_filters(dataset):
         raise FormatError(trouble)
-    if dataset.dtype.kind in "cV":
+    if dataset.dtype.kind == "c" or dataset.dtype.names:
         kind = "complex" if dataset.dtype.kind == "c" or _is_complex(dataset.dtype) else "compound"
         raise FormatError(
             f"{dataset.name} in {Path(dataset.file.filename).name} holds {kind} numbers; tomography needs real ones: "
@@ -157,3 +160,37 @@ def _target_trouble(file: h5py.File, name: str, depth: int) -> str:
             if trouble := source_trouble(target.file, source.file_name, source.dset_name, depth + 1):
                 return trouble
     return ""
+
+
+def twice(frames: LazyFrames | np.ndarray, radians: np.ndarray, numbers: np.ndarray) -> str:
+    """A sentence on projections that are the same, value for value, under the same angle; empty when none are.
+
+    `numbers` are the places of the projections in the stored stack, which a hint would name.
+
+    Noise makes two exposures differ, so the same frame was put in twice, as when files are gathered by their angle.
+    Only angles that repeat are looked at, and no more than a few of those.
+    """
+    chunks = getattr(frames, "chunks", None)
+    if chunks and chunks[0] > 16:
+        return ""  # a look at one frame would unpack the whole file
+    rounded = np.round(np.rad2deg(radians) % 360, 4) % 360
+    _, first, which = np.unique(rounded, return_index=True, return_inverse=True)
+    later = np.flatnonzero(first[which] != np.arange(rounded.size))
+    pairs = [(int(first[which[at]]), int(at)) for at in later[:_COMPARED]]
+    same = [(one, other) for one, other in pairs if _equal(frames, one, other)]
+    if not same:
+        return ""
+    listed = ", ".join(f"{numbers[one]} and {numbers[other]}" for one, other in same[:4])
+    more = " and more" if len(same) > 4 else ""
+    return (
+        f"frames {listed}{more} hold the same values under the same angle, as when a file is used twice; "
+        f"exclude={','.join(str(numbers[other]) for _, other in same)} leaves out what is there again"
+    )
+
+
+def _equal(frames: LazyFrames | np.ndarray, one: int, other: int) -> bool:
+    middle = frames.shape[1] // 2
+    if not np.array_equal(frames[one, middle], frames[other, middle]):
+        return False
+    first = np.asarray(frames[one])
+    return bool(first.any()) and np.array_equal(first, frames[other])

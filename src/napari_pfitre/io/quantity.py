@@ -8,7 +8,7 @@ from ..errors import QuestionError
 from ..frames import LazyFrames
 from ..scans import Quantity
 
-__all__ = ["guess_quantity", "look"]
+__all__ = ["ask_if_normalised", "guess_quantity", "look"]
 
 _MOST_COLUMNS = 60_000  # of no detector, but of damaged files
 _CHOICES = ("transmission", "line integrals", "emission", "counts")
@@ -26,6 +26,27 @@ def look(frames: LazyFrames | np.ndarray) -> np.ndarray:
     parts = [np.asarray(frames[i, start : start + count, :columns], dtype=np.float64) for i in picks]
     values = np.concatenate([part.ravel() for part in parts])
     return values[np.isfinite(values)]
+
+
+def ask_if_normalised(frames: LazyFrames | np.ndarray, flats: LazyFrames | np.ndarray, name: str) -> None:
+    """Raise QuestionError when projections are no counts although there are flats: these were divided by already.
+
+    Some programs write their result over the raw frames and leave the flats where they are. Only numbers with fractions
+    can be such a result, and what lets a fiftieth of the beam through at its brightest is no sample.
+    """
+    if frames.dtype.kind != "f":
+        return
+    values, beam = look(frames), look(flats)
+    if values.size == 0 or beam.size == 0:
+        return
+    bright = float(np.median(beam))
+    if bright > 0 and float(np.percentile(values, 99.5)) < 0.02 * bright:
+        raise QuestionError(
+            f"the flats of {name} hold about {bright:.4g} and the projections {values.min():.3g} to "
+            f"{values.max():.3g}: were they divided by the flats already, or their logarithm taken? pass quantity=",
+            hint="quantity",
+            choices=_CHOICES,
+        )
 
 
 def guess_quantity(frames: LazyFrames, name: str, notices: list[str]) -> Quantity:
