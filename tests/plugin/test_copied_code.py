@@ -13,8 +13,8 @@ from napari_pfitre.errors import OptionError
 from napari_pfitre.io import read_scan, read_volume, write_scan
 from napari_pfitre.plugin._code import as_command, as_python
 from napari_pfitre.plugin._io import loaded
-from napari_pfitre.plugin._load import part
 from napari_pfitre.plugin._ready import ready
+from napari_pfitre.plugin._renew import part
 from napari_pfitre.preprocess import PrepareOptions, prepare
 from napari_pfitre.recipes import RECIPES
 from napari_pfitre.results import finish

@@ -30,9 +30,9 @@ class ScanFormat(NamedTuple):
 
 SCAN_FORMATS: tuple[ScanFormat, ...] = (
     ScanFormat("exchange", "Data Exchange", (".h5", ".hdf5", ".hdf"), scan_exchange.write, scan_exchange.told,
-               "TomoPy, tomopy-cli, tomocupy, tomviz, ASTRA through dxchange"),
+               "TomoPy (dxchange), tomopy-cli, tomocupy, tomviz"),
     ScanFormat("nxtomo", "NeXus NXtomo", (".nxs", ".nx"), scan_nxtomo.write, scan_nxtomo.told,
-               "nabu, tomwer, nxtomo, Mantid Imaging, CIL, Savu, httomo, silx"),
+               "nabu, tomwer (nxtomo), Mantid Imaging, CIL, httomo"),
 )  # fmt: skip
 
 

@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, FileEdit, LineEdit, PushButton, SpinBox
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 
 from ..errors import OptionError, PfitreError, QuestionError
 from ..frames import size_text
 from ..io import FileReport, ReadHints, inspect_file, read_scan, read_volume
 from ..options import as_dict
-from ..scans import Step, TomoScan
 from ._caption import show_captions
 from ._contents import DatasetTree, HalfCircle, Thumbnail, thumbnail
 from ._form import OptionsForm
 from ._io import loaded
 from ._layers import LayerData, scan_layer, scan_layers, volume_layers
-from ._live import add_layers
+from ._live import add_layers, contains
 from ._memory import kept_hints, remember
 from ._panel import Note, Panel, rows, slim
+from ._renew import Renewal, part, read_again, renew, shown
 from ._worker import Task, start_task, tell
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class LoadWidget(Panel):
         self.task: Task | None = None
         self.report: FileReport | None = None
         self._again = False  # the file or a hint changed while the file was being looked at
+        self._renewing = False  # the next look is to read the file's layers again, too
+        self._told = ""
         self._build()
         self._unfold(False)
         show_captions(napari_viewer)
@@ -51,7 +53,11 @@ class LoadWidget(Panel):
         self.file = FileEdit(label="File", filter=_FILES, nullable=True, tooltip="HDF5 of a beamline, or a TIFF stack.")
         self.holds = Note("Choose a file to see what it holds; nothing is read before you press Open.")
         self.tree, self.circle, self.picture = DatasetTree(), HalfCircle(), Thumbnail()
-        self.again = PushButton(text="Look again", enabled=False, tooltip="Of a file that is still being written.")
+        self.again = PushButton(
+            text="Look again",
+            enabled=False,
+            tooltip="Of a file that is still being written; its layers show what came.",
+        )
         shown = Container(labels=False)
         shown.margins = (0, 0, 0, 0)
         for widget in (self.picture, self.circle, self.tree):
@@ -85,7 +91,7 @@ class LoadWidget(Panel):
         self.hints.changed.connect(lambda: self._timer.start())
         self.answer.changed.connect(self._on_answer)
         self.tree.chosen.connect(self._on_tree)
-        self.again.clicked.connect(lambda: self.look())
+        self.again.clicked.connect(lambda: self.look_again())
         self.fold.clicked.connect(lambda: self._unfold(not self.hints.visible))
         self.open.clicked.connect(lambda: self.open_file())
 
@@ -128,6 +134,11 @@ class LoadWidget(Panel):
 
     # -- looking into the file
 
+    def look_again(self) -> None:
+        """Look into the file, and let the layers that it was opened as show what it holds by now."""
+        self._renewing = True
+        self.look()
+
     def look(self) -> None:
         """Look into the file with the hints as they are, in a thread."""
         if self.task is not None:
@@ -143,8 +154,10 @@ class LoadWidget(Panel):
             return
         self.open.enabled = False
         self.status.say("looking into the file …")
+        old = shown(self.viewer.layers, path) if self._renewing else []
+        self._renewing, self._told = False, ""
         self.task = start_task(
-            lambda: looked(path, answers), f"looking into {path.name}",
+            lambda: (*looked(path, answers), read_again(old)), f"looking into {path.name}",
             on_result=self._on_report, on_error=self._on_error, on_end=self._on_end,
         )  # fmt: skip
 
@@ -152,10 +165,14 @@ class LoadWidget(Panel):
         if path in self.dataset.choices:
             self.dataset.value = path
 
-    def _on_report(self, found: tuple[FileReport, Any]) -> None:
+    def _on_report(self, found: tuple[FileReport, Any, list[Renewal]]) -> None:
+        report, image, renewals = found
+        told = [renew(renewal) for renewal in renewals if contains(self.viewer, renewal.layer)]
+        for sentence in told:
+            show_info(sentence)
         if not self.alive:
             return
-        report, image = found
+        self._told = "; ".join(told)
         self.report = report
         self.holds.say(as_html(report) + forecast(report))
         self.picture.show_image(image)
@@ -199,7 +216,7 @@ class LoadWidget(Panel):
     def _on_end(self) -> None:
         self.task = None
         if self.alive:
-            self.status.say("")
+            self.status.say(self._told)
             if self._again:
                 self._again = False
                 self.look()
@@ -233,6 +250,7 @@ class LoadWidget(Panel):
         else:
             work = lambda: [scan_layer(part(loaded(read_scan(path, **answers), answers), kept, by))]  # noqa: E731
         self.open.enabled = False
+        self._told = ""
         self.status.say("opening …")
         self.task = start_task(work, f"opening {path.name}",
                                on_result=self._on_layers, on_error=self._on_error, on_end=self._on_opened)  # fmt: skip
@@ -293,12 +311,3 @@ def as_html(report: FileReport) -> str:
 def _breakable(text: str) -> str:
     """Escaped, and a long HDF5 path may break after each of its parts."""
     return html.escape(text).replace("/", "/\u200b")
-
-
-def part(scan: TomoScan, rows: str | None, by: int) -> TomoScan:
-    """Some rows, binned, of a scan; its history says that this was decided on loading."""
-    from ..preprocess import bin, crop
-
-    if rows is None and by == 1:
-        return scan
-    return bin(crop(scan, rows=rows), by).replace(step=Step("load", {"rows": rows, "bin": by}))

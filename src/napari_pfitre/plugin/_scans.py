@@ -22,7 +22,9 @@ class ScanBox(ComboBox):
         self._viewer = viewer
         self._known: weakref.WeakSet = weakref.WeakSet()
         super().__init__(choices=self._scans, **kwargs)
-        self._known.update(layer for _, layer in self._scans())
+        self._life = life = ["alive"]  # a layer may tell of itself when the box is gone
+        self.native.destroyed.connect(lambda *_: life.clear())
+        self._watch([layer for _, layer in self._scans()])
 
     def _scans(self, *_: Any) -> list[tuple[str, Any]]:
         """(name, layer), the one on top first."""
@@ -32,9 +34,19 @@ class ScanBox(ComboBox):
     def reset_choices(self, *_: Any) -> None:
         super().reset_choices()
         new = [layer for _, layer in self._scans() if layer not in self._known]
-        self._known.update(new)
+        self._watch(new)
         if new:
             self.value = new[0]
+
+    def _watch(self, layers: list[Any]) -> None:
+        self._known.update(layers)
+        for layer in layers:
+            layer.events.metadata.connect(self._on_metadata)
+
+    def _on_metadata(self, event: Any) -> None:
+        """The chosen layer shows another scan: its file was read again."""
+        if self._life and self.value is event.source:
+            self.changed.emit(self.value)
 
     @property
     def scan(self) -> TomoScan | CdiScan | None:
