@@ -1,10 +1,11 @@
-"""Mutated files against the readers:  python benchmarks/fuzz_readers.py [--files 5000] [--seed 0]
+"""Mutated files against the readers:  python benchmarks/fuzz_readers.py [--files 5000] [--seed 0] [--first 0]
 
-Every file is a small scan or volume in one of the layouts that are read, with one to three things done to it: bytes
-overwritten, cut off, members deleted, types, shapes and attributes replaced, links bent. Reading it may end in a scan,
-a question or a sentence. A traceback, more than 5 s or more than 1 GB is a failure; so is a reader that dies.
+Every file is a small scan, pattern or volume in one of the layouts that are read, with one to three things done to it:
+bytes overwritten, cut off, members deleted, types, shapes and attributes replaced, links bent. Reading it may end in a
+scan, a question or a sentence. A traceback, more than 5 s or more than 1 GB is a failure; so is a reader that dies.
 
-Readers run in a process of their own, which is given the next file when it is done with the last one.
+Readers run in a process of their own, which is given the next file when it is done with the last one. A file depends on
+the seed and its number alone: a run that was ended goes on with `--first`, and several may share the numbers.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "io"))
 import beamline_files  # the tests' writers of small files in the layouts of beamlines
+import pattern_files
 
 SECONDS, BYTES = 5.0, 1_000_000_000
 Rng = np.random.Generator
@@ -31,7 +33,7 @@ Rng = np.random.Generator
 
 def bases(folder: Path) -> list[Path]:
     """One file of each layout."""
-    return [write(folder) for write in beamline_files.LAYOUTS.values()]
+    return [write(folder) for write in (beamline_files.LAYOUTS | pattern_files.LAYOUTS).values()]
 
 
 # -- what is done to the bytes
@@ -278,7 +280,7 @@ def mutated(base: Path, path: Path, rng: Rng) -> list[str]:
 
 
 def read(path: Path) -> str:
-    """What becomes of a file: scan, volume, question, refused. Anything but a PfitreError passes through."""
+    """What becomes of a file: scan, pattern, volume, question, refused. Anything but a PfitreError passes through."""
     from napari_pfitre.errors import PfitreError, QuestionError
     from napari_pfitre.io import inspect_file, read_volume
 
@@ -296,6 +298,11 @@ def read(path: Path) -> str:
             if shape[0] * shape[2] < 20_000_000:
                 report.scan.sinograms(slice(0, 1))
             return "scan"
+        if report.pattern is not None:
+            if np.prod(report.pattern.shape[1:]) < 20_000_000:
+                report.pattern.intensity[0]
+                report.pattern.intensity[-1]
+            return "pattern"
         if report.volume is not None:
             if report.volume.nbytes < 50_000_000:
                 read_volume(path)
@@ -360,6 +367,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--keep", type=Path, help="folder for the files that made a reader fail")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -373,7 +381,7 @@ def main() -> None:
         originals = bases(Path(name) / "bases")
         reader = Reader()
         reader.ask(originals[0])
-        for number in range(given.files):
+        for number in range(given.first, given.first + given.files):
             rng = np.random.default_rng([given.seed, number])
             base = originals[number % len(originals)]
             path = Path(name) / f"{number}{base.suffix}"

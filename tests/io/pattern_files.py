@@ -135,3 +135,19 @@ def write_diffamp(path: Path, data: np.ndarray, points: np.ndarray, **changes) -
         for name, value in {**stored, **changes}.items():
             file[name] = value
     return path
+
+
+def write_npz(path: Path, data: np.ndarray) -> Path:
+    """bcdi's arrays: the pattern, and 1 for a voxel not to be used."""
+    mask = np.zeros(data.shape, np.uint8)
+    mask[:, :, 3] = 1
+    np.savez(path, data=data, mask=mask)
+    return path
+
+
+#: One file of each layout: name → a function of the folder it goes to.
+LAYOUTS = {
+    "cxi": lambda folder: write_cxi(folder / "cxi.cxi", counts(), np.zeros(SHAPE, np.uint8)),
+    "diffamp": lambda folder: write_diffamp(folder / "diffamp.h5", counts(), np.zeros((2, SHAPE[0]))),
+    "npz": lambda folder: write_npz(folder / "array.npz", counts()),
+}

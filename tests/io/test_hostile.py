@@ -13,6 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pattern_files
 import pytest
 from beamline_files import COUNTS, DEGREES, LAYOUTS, write_exchange
 
@@ -256,14 +257,14 @@ def fuzz():
     return module
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS | pattern_files.LAYOUTS)
 def test_mutated_files_end_in_a_scan_or_a_sentence(tmp_path, fuzz, layout):
     """A sample of what benchmarks/fuzz_readers.py does thousands of times."""
-    base = LAYOUTS[layout](tmp_path)
+    base = (LAYOUTS | pattern_files.LAYOUTS)[layout](tmp_path)
     outcomes = set()
     for number in range(12):
         rng = np.random.default_rng([11, number])
         path = tmp_path / f"{number}{base.suffix}"
         fuzz.mutated(base, path, rng)
         outcomes.add(fuzz.read(path))
-    assert outcomes <= {"scan", "volume", "question", "refused", "scan that cannot be read"}
+    assert outcomes <= {"scan", "pattern", "volume", "question", "refused", "scan that cannot be read"}

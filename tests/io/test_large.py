@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from beamline_files import COUNTS, DEGREES, write_exchange
 
 from napari_pfitre.io import read_scan
+from napari_pfitre.preprocess import prepare
 from napari_pfitre.scans import row_blocks
 
 MEASURE = """
@@ -97,3 +99,60 @@ def test_reading_loads_no_torch_and_no_napari(tmp_path):
     )
     out = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def regions(monkeypatch):
+    """Every region that is asked of HDF5, as (first frame, frames, rows)."""
+    from napari_pfitre.io.stacks import Hdf5Frames
+
+    seen: list[tuple[int, int, slice]] = []
+    region = Hdf5Frames._region
+
+    def counted(self, stored, frames, rows, columns):
+        if stored.name == "/exchange/data":
+            seen.append((frames.start, frames.stop - frames.start, rows))
+        return region(self, stored, frames, rows, columns)
+
+    monkeypatch.setattr(Hdf5Frames, "_region", counted)
+    return seen
+
+
+@pytest.mark.parametrize("how", ["as read", "with a frame left out", "prepared"])
+def test_a_block_of_sinograms_touches_each_frame_once(tmp_path, regions, how):
+    n_rows = 24
+    data = np.random.default_rng(3).integers(1000, 3000, (30, n_rows, 16)).astype(np.uint16)
+    path = write_exchange(tmp_path / "scan.h5", data=data, theta=np.arange(30) * 6.0, chunks=(1, n_rows, 16))
+    scan = read_scan(path, exclude="7") if how == "with a frame left out" else read_scan(path)
+    if how == "prepared":
+        scan = prepare(scan)
+    regions.clear()
+    block = scan.sinograms(slice(4, 20))
+    assert block.shape == (16, scan.shape[0], scan.shape[2])
+    touched = [frame for first, count, _ in regions for frame in range(first, first + count)]
+    assert touched == [frame for frame in range(30) if how != "with a frame left out" or frame != 7]
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what a process reads")
+@pytest.mark.parametrize("chunks", [(1, 64, 256), (1, 32, 128), (10, 16, 64)])
+def test_a_block_of_sinograms_reads_each_chunk_once(tmp_path, chunks):
+    """Counted by the system: HDF5 would read a chunk again that its cache did not keep."""
+    data = np.random.default_rng(3).integers(0, 2**16, (60, 64, 256)).astype(np.uint16)  # packs to nothing smaller
+    path = write_exchange(tmp_path / "scan.h5", data=data, theta=np.arange(60) * 3.0, chunks=chunks, compression="gzip")
+    with h5py.File(path) as file:
+        stored = file["exchange/data"].id
+        infos = [stored.get_chunk_info(i) for i in range(stored.get_num_chunks())]
+    scan = read_scan(path)
+    for rows in row_blocks(scan, 16):
+        needed = sum(
+            i.size for i in infos if i.chunk_offset[1] < rows.stop and i.chunk_offset[1] + chunks[1] > rows.start
+        )
+        before = _bytes_read()
+        block = scan.sinograms(rows)
+        assert needed <= _bytes_read() - before < 1.2 * needed  # and what tells where the chunks are
+        np.testing.assert_array_equal(block, data[:, rows].transpose(1, 0, 2))
+
+
+def _bytes_read() -> int:
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("rchar")).split()[1])
