@@ -98,7 +98,7 @@ def main(weights: str, size: int = 128, circuits: int = 6) -> None:
 def start(net, check):
     """The prior, and z₁ as the engine has it."""
     prior = NetworkPrior(net, check.A.angles, check.noise)
-    *_, first = engine(check.A, check.y, prior, noise_of(check.y.numpy()), rounds=1)
+    *_, first = engine(check.A, check.y, prior, noise_of(check.y.numpy()), rounds=1, rho=1.0)
     return prior, first.z
 
 

@@ -23,8 +23,9 @@ STARTING = 150  #: iterations of FISTA-TV
 FIRST = 0.3  #: ρ of the least squares that the scale is taken from
 
 
-def engine(A: ParallelBeam, y: torch.Tensor, prior, noise: float, *, rounds: int, rho: float = 1.0,
-           align: int = 0) -> Iterator[SplitIterate]:  # fmt: skip
+def engine(
+    A: ParallelBeam, y: torch.Tensor, prior, noise: float, *, rounds: int, rho: float, align: int = 0
+) -> Iterator[SplitIterate]:
     """Rounds for data y (z, angle, column), counted from 1; those of round 0 are total variation on its way.
 
     In round 1 the network sees total variation's image as it is: a data step before it would bring the noise back.

@@ -64,7 +64,7 @@ class PfitreOptions:
     rho: Annotated[
         float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "ρ", "unit": "mean diagonal of AᵀA",
                 "tooltip": "Trust in the network: larger stays nearer to its image, smaller nearer to the data."},
-    ] = 1.0  # fmt: skip
+    ] = 2.0  # fmt: skip
     result: Annotated[
         Literal["data", "network"],
         {"label": "Result", "tooltip": "data: the image of the last data step. network: the network's last image, "
@@ -215,8 +215,8 @@ def _settled(before, now, tolerance: float) -> bool:
 
 def _unlike(card: Card, options: PfitreOptions, figures: dict[str, float]) -> tuple[str, ...]:
     """A notice when the engine's figures lie beyond those of 95 % of simulated scans that were not trained on."""
-    if options.mode != "loop" or not 0.5 <= options.rho <= 2:
-        return ()  # the card's figures are those of the loop at ρ = 1
+    if options.mode != "loop" or not 0.5 <= options.rho / PfitreOptions().rho <= 2:
+        return ()  # the card's figures are those of the loop as it usually is
     words = {"apart": "network and data differ by", "residual": "the data are missed by"}
     found = [
         f"{words[name]} {figures[name]:.1%}, in 95 % of simulated scans by less than {usual:.1%}"

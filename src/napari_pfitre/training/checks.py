@@ -14,6 +14,7 @@ from ..operators import ParallelBeam
 from ..priors import NetworkPrior, TotalVariation
 from ..recipes.engine import engine
 from ..recipes.noise import noise_of, relative_noise
+from ..recipes.pfitre import PfitreOptions
 from ..solvers import fista
 from ..twin import SimulateOptions, simulate
 from ..twin.scenes import Scenes
@@ -23,7 +24,7 @@ __all__ = ["Check", "HeldOut", "Result"]
 HELD_OUT = 2**31 - 1000  #: seeds from here on are for checks alone
 WEDGES = (60.0, 96.0, 110.0)  #: degrees missing
 TV_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)  #: times the automatic one; the best is chosen with the truth in hand
-ROUNDS = 4
+USUAL = PfitreOptions()  #: the loop as it is run
 
 
 class Result(NamedTuple):
@@ -81,7 +82,8 @@ class HeldOut:
     @staticmethod
     def _engine(net: torch.nn.Module, check: Check) -> tuple[float, float, float]:
         prior = NetworkPrior(net, check.A.angles, check.noise)
-        rounds = [i for i in engine(check.A, check.y, prior, noise_of(check.y.cpu().numpy()), rounds=ROUNDS) if i.k]
+        noise = noise_of(check.y.cpu().numpy())
+        rounds = [i for i in engine(check.A, check.y, prior, noise, rounds=USUAL.rounds, rho=USUAL.rho) if i.k]
         return check.quality(rounds[0].z), check.quality(rounds[-1].x), check.quality(rounds[-1].z)
 
     def _oracle(self) -> list[float]:
@@ -106,7 +108,7 @@ def usual_figures(
         A = ParallelBeam(scene.angles, size, device=device)
         y = torch.from_numpy(scene.sinograms).to(device)
         prior = NetworkPrior(net, scene.angles, relative_noise(scene.sinograms))
-        *_, end = engine(A, y, prior, noise_of(scene.sinograms), rounds=ROUNDS)
+        *_, end = engine(A, y, prior, noise_of(scene.sinograms), rounds=USUAL.rounds, rho=USUAL.rho)
         apart.append(end.apart)
         residual.append(end.residual)
     return {"apart": float(np.quantile(apart, 0.95)), "residual": float(np.quantile(residual, 0.95))}
