@@ -89,6 +89,22 @@ def test_a_scan_becomes_nxtomo_by_its_suffix_or_by_layout(call, scan_file, tmp_p
         assert (after.pixel_size, after.energy_kev) == (before.pixel_size, before.energy_kev)
 
 
+def test_converting_tells_how_far_it_is_and_leaves_nothing_when_stopped(call, scan_file, tmp_path, monkeypatch):
+    from napari_pfitre.io import scan_nxtomo
+
+    monkeypatch.setattr(scan_nxtomo, "_BLOCK", 4 * 5 * 32 * 8)
+    result = call("convert", scan_file, tmp_path / "a.nxs")
+    assert "24/24  writing" in result.stderr
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_pfitre.cli.bar.Bar.__call__", stop)
+    result = call("convert", scan_file, tmp_path / "b.nxs")
+    assert result.exit_code == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nxs", "scan.h5"]
+
+
 @pytest.mark.parametrize("kind", ["tiff", "mrc", "pyxrf", "xrf-maps"])
 def test_what_is_no_single_hdf5_file_becomes_a_scan(call, tmp_path, kind):
     frames = np.random.default_rng(0).uniform(0, 9, (8, 5, 7)).astype(np.float32)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from napari_pfitre.errors import FormatError, PfitreError
-from napari_pfitre.io import read_volume, write_scan, write_volume
+from napari_pfitre.io import read_scan, read_volume, write_scan, write_volume
 from napari_pfitre.plugin import _layers
-from napari_pfitre.plugin._io import get_reader
+from napari_pfitre.plugin._io import get_reader, write_hdf5
 from napari_pfitre.results import Provenance, Volume
 
 PLUGIN = "napari-pfitre"
@@ -213,3 +213,14 @@ def test_real_files_of_ours_that_are_broken_say_what_is_wrong(real_file, name, w
     path = str(real_file(f"tomo/broken/{name}"))
     with pytest.raises(PfitreError, match=words):
         get_reader(path)(path)
+
+
+def test_projections_are_saved_in_either_format_and_others_misreading_them_is_told(plugin, tmp_path, make_scan, notes):
+    data, about, _ = _layers.scan_layer(make_scan())
+    for name, format in (("saved.h5", "APS Data Exchange"), ("saved.nxs", "NeXus NXtomo")):
+        for _ in range(2):  # napari has asked before it replaces a file
+            assert write_hdf5(str(tmp_path / name), data, about) == [str(tmp_path / name)]
+        back = read_scan(tmp_path / name)
+        assert (back.source.format, back.quantity) == (format, "line integrals")
+        np.testing.assert_array_equal(back.projections[:], np.asarray(data)[:, 0])
+        assert "these are line integrals" in notes[-1][1]

@@ -7,12 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from ..frames import LazyFrames
+from ..results import Progress
+from .bar import Bar
 from .command import note
 from .flags import GrownCommand, Section, typed
 from .target import LAYOUTS, SCAN_SUFFIXES, VOLUME_SUFFIXES, check_target
 
 __all__ = ["command"]
+
+
+class Told(LazyFrames):
+    """Projections that tell how far they were read; of those read in one go nobody needs to hear."""
+
+    def __init__(self, parent: Any, bar: Bar):
+        self.parent, self.bar = parent, bar
+        self.shape, self.dtype = tuple(parent.shape), np.dtype(parent.dtype)
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        out = np.asarray(self.parent[frames, rows, columns])
+        if frames.start > 0 or frames.stop < self.shape[0]:
+            self.bar(Progress(frames.stop, self.shape[0], "writing"))
+        return out
 
 
 def sections() -> Sequence[Section]:
@@ -52,7 +70,8 @@ def _scan(scan: Any, output: Path, layout: str | None, overwrite: bool) -> None:
     for notice in (*scan.notices, form.told(scan)):
         if notice:
             note(f"Note: {notice}")
-    write_scan(scan, output, overwrite=overwrite, layout=layout)
+    with Bar() as bar:
+        write_scan(scan.replace(projections=Told(scan.projections, bar)), output, overwrite=overwrite, layout=layout)
     angles, rows, columns = scan.shape
     click.echo(f"{output}: scan of {angles} projections, {rows} × {columns} pixels ({form.title})")
 

@@ -117,7 +117,7 @@ def read_volume_layers(path: str) -> list[LayerData]:
 
 
 def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
-    """Save a volume as NXprocess/NXdata, or the projections of a scan as Data Exchange; the paths written."""
+    """Save a volume as NXprocess/NXdata, or projections as Data Exchange, NXtomo for .nxs; the paths written."""
     if path is None or meta is None:
         _explain("To save a layer, select it and choose File ▸ Save Selected Layers, type HDF5 with history.")
         return []
@@ -127,9 +127,13 @@ def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] |
     if isinstance(scan, CdiScan):
         raise FormatError(f"{scan.name} is in its own file already; save the crystal that is made of it")
     from ..io import write_scan
+    from ..io.scan_files import scan_format
 
     _spare_source(path, None if scan.source is None else str(scan.source.path))
-    return [str(written) for written in _paths(write_scan(scan, Path(path)), path)]
+    written = write_scan(scan, Path(path), overwrite=True)
+    if told := scan_format(written).told(scan):
+        _explain(told)
+    return [str(written)]
 
 
 def write_tiff(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
