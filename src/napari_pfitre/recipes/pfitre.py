@@ -62,9 +62,9 @@ class PfitreOptions:
               "tooltip": "Of data step and network; a run ends earlier when they have settled."},
     ] = 4  # fmt: skip
     rho: Annotated[
-        float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "ρ", "unit": "mean diagonal of AᵀA",
+        float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "Trust ρ", "unit": "mean diagonal of AᵀA",
                 "tooltip": "Trust in the network: larger stays nearer to its image, smaller nearer to the data."},
-    ] = 2.0  # fmt: skip
+    ] = 4.0  # fmt: skip
     result: Annotated[
         Literal["data", "network"],
         {"label": "Result", "tooltip": "data: the image of the last data step. network: the network's last image, "
@@ -142,7 +142,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         for iterate in solve(A, y, ALIGNING if options.align and i == 0 else 0):
             settled = before is not None and _settled(before, iterate, options.tolerance)
             before = iterate if iterate.k else None
-            done = settled or iterate.k == rounds
+            done = settled or iterate.last
             shown = window.look(image_of(iterate), block, always=done)
             text = f"round {iterate.k}" if iterate.k else "total variation first"
             text += f", block {i + 1} of {len(blocks)}" if len(blocks) > 1 else ""

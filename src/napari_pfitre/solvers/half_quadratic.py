@@ -38,6 +38,7 @@ class SplitIterate(NamedTuple):
     apart: float  #: ‖x − z‖ / ‖x‖: how far data and prior disagree
     moved: float  #: ‖z − z_before‖ / ‖z‖: what the round changed
     shifts: np.ndarray | None = None  #: δ, (angle, 2): rows, columns, beside those that A knows of
+    last: bool = False  #: no round follows
 
 
 def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, first: float = 0.3, steps: int = 4,
@@ -83,7 +84,7 @@ def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, 
         change = z - z_before
         yield SplitIterate(
             k, x, misfit / 2 + step_rho / 2 * gap + prior(z), math.sqrt(misfit / y_squared) if y_squared else 0.0,
-            z, math.sqrt(gap / size), math.sqrt(_dot(change, change) / z_size), shifts,
+            z, math.sqrt(gap / size), math.sqrt(_dot(change, change) / z_size), shifts, k == rounds,
         )  # fmt: skip
 
 
