@@ -189,3 +189,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "make_napari_viewer" in "".join(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.gl)
+
+
+@pytest.fixture
+def load(make_napari_viewer_proxy):
+    """A window with the Load widget."""
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-pfitre", "Load")
+    return viewer, widget

@@ -18,13 +18,6 @@ from napari_pfitre.scans import Step
 
 
 @pytest.fixture
-def load(make_napari_viewer_proxy):
-    viewer = make_napari_viewer_proxy()
-    _, widget = viewer.window.add_plugin_dock_widget("napari-pfitre", "Load")
-    return viewer, widget
-
-
-@pytest.fixture
 def angleless(tmp_path):
     path = tmp_path / "angleless.h5"
     with h5py.File(path, "w") as file:

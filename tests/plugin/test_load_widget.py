@@ -12,13 +12,6 @@ from napari_pfitre.results import Provenance, Volume
 
 
 @pytest.fixture
-def load(make_napari_viewer_proxy):
-    viewer = make_napari_viewer_proxy()
-    _, widget = viewer.window.add_plugin_dock_widget("napari-pfitre", "Load")
-    return viewer, widget
-
-
-@pytest.fixture
 def scan_file(tmp_path, make_scan):
     path = tmp_path / "scan.h5"
     write_scan(make_scan(), path)

@@ -19,7 +19,7 @@ from .hdf5 import find
 from .parts import Parts
 from .values import attribute, attribute_value, number, row, text
 
-__all__ = ["OWN", "keep", "keep_truth", "recall"]
+__all__ = ["OWN", "keep", "keep_truth", "not_counts", "recall"]
 
 OWN = "napari_pfitre"
 
@@ -86,3 +86,14 @@ def recall(group: h5py.Group | h5py.Dataset | None, parts: Parts) -> bool:
     except (ValueError, TypeError, KeyError):
         parts.notices.append(f"what {group.name} says of the scan's history is damaged and was ignored")
     return True
+
+
+def not_counts(scan: TomoScan, layout: str, where: str) -> str:
+    """What other programs take wrongly in a layout for counts, where `where` says otherwise; empty when nothing."""
+    if scan.quantity == "counts":
+        return ""
+    wrong = "their flat field" if scan.quantity == "transmission" else "their flat field and logarithm"
+    return (
+        f"{layout} is for counts of a detector, and these are {scan.quantity}: that stands in the attribute {where}; "
+        f"leave out {wrong} there"
+    )

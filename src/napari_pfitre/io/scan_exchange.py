@@ -14,7 +14,7 @@ import numpy as np
 from ..results import Volume
 from ..scans import TomoScan
 from .atomic import replacing
-from .kept import OWN, keep, keep_truth
+from .kept import OWN, keep, keep_truth, not_counts
 
 __all__ = ["told", "write"]
 
@@ -54,13 +54,7 @@ def write(scan: TomoScan, path: Path, truth: Volume | None = None) -> None:
 
 def told(scan: TomoScan) -> str:
     """What other programs will take wrongly; empty when nothing."""
-    if scan.quantity == "counts":
-        return ""
-    wrong = "their flat field" if scan.quantity == "transmission" else "their flat field and logarithm"
-    return (
-        f"Data Exchange is for counts of a detector, and these are {scan.quantity}: that stands in the attribute "
-        f"'description' of /exchange/data, which few other programs read; leave out {wrong} there"
-    )
+    return not_counts(scan, "Data Exchange", "'description' of /exchange/data, which few other programs read")
 
 
 def _stack(group: h5py.Group, name: str, stack, axes: str, unit: str) -> h5py.Dataset:

@@ -25,7 +25,7 @@ import numpy as np
 from ..results import Volume
 from ..scans import Frames, TomoScan
 from .atomic import replacing
-from .kept import OWN, keep, keep_truth
+from .kept import OWN, keep, keep_truth, not_counts
 
 __all__ = ["told", "write"]
 
@@ -83,13 +83,7 @@ def write(scan: TomoScan, path: Path, truth: Volume | None = None) -> None:
 
 def told(scan: TomoScan) -> str:
     """What other programs will take wrongly; empty when nothing."""
-    if scan.quantity == "counts":
-        return ""
-    wrong = "their flat field" if scan.quantity == "transmission" else "their flat field and logarithm"
-    return (
-        f"NXtomo is for counts of a detector, and these are {scan.quantity}: that stands in the attribute 'quantity' "
-        f"of the data, which other programs do not read; leave out {wrong} there"
-    )
+    return not_counts(scan, "NXtomo", "'quantity' of the data, which other programs do not read")
 
 
 def _runs(scan: TomoScan) -> Iterator[Run]:

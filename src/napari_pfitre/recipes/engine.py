@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STARTING", "engine", "first_scale", "smooth_start"]
 
-STARTING = 300  #: iterations of FISTA-TV at most; with half of them wide images are a decibel short of its limit
+STARTING = 300  #: iterations of FISTA-TV at most; wide images need most of them
 SETTLED, OVER, FEWEST = 1e-5, 10, 50  #: it ends when `OVER` iterations lower its objective by less than this share
 FIRST = 0.3  #: ρ of the least squares that the scale is taken from
 
