@@ -2,6 +2,7 @@
 
     PfitreError
     ├── FormatError             the file cannot be read as what it claims to be
+    │   └── ChangedError        the file is not the one any more that was opened
     ├── ScanError               the measured data contradict themselves or lack something
     │   └── QuestionError       the data allow several readings; a named hint decides
     ├── OptionError             an option is out of its range
@@ -14,6 +15,7 @@ None of them is a RuntimeError: napari's generator workers swallow those.
 from __future__ import annotations
 
 __all__ = [
+    "ChangedError",
     "FormatError",
     "OptionError",
     "PfitreError",
@@ -30,6 +32,14 @@ class PfitreError(Exception):
 
 class FormatError(PfitreError):
     """The file cannot be read as what it claims to be."""
+
+
+class ChangedError(FormatError):
+    """The file was overwritten since it was opened, or is `gone`: moved, deleted, on a drive that is not there."""
+
+    def __init__(self, message: str, *, gone: bool = False):
+        super().__init__(message)
+        self.gone = gone
 
 
 class ScanError(PfitreError):

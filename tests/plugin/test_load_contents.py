@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import h5py
 import numpy as np
 import pytest
@@ -12,9 +9,7 @@ import pytest
 from napari_pfitre.io import inspect_file, write_scan
 from napari_pfitre.plugin import _memory
 from napari_pfitre.plugin._contents import HalfCircle, thumbnail
-from napari_pfitre.plugin._layers import scan_layer, scan_of
 from napari_pfitre.plugin._memory import kept_hints, remember
-from napari_pfitre.scans import Step
 
 
 @pytest.fixture
@@ -130,118 +125,3 @@ def test_a_report_of_a_folder_has_a_picture_too(tmp_path):
     (tmp_path / "angles.csv").write_text("angle\n" + "\n".join(str(15 * at) for at in range(12)), encoding="utf-8")
     report = inspect_file(tmp_path)
     assert thumbnail(report.scan).ndim == 2
-
-
-def grown(path, count: int) -> None:
-    """A scan of 2° steps of which some projections are written; each frame holds its number."""
-    with h5py.File(path, "w") as file:
-        file["exchange/data"] = (500 + np.arange(count))[:, None, None] * np.ones((1, 6, 16), np.uint16)
-        file["exchange/data_white"] = np.full((2, 6, 16), 1000, np.uint16)
-        file["exchange/data_dark"] = np.zeros((2, 6, 16), np.uint16)
-        file["exchange/theta"] = 2.0 * np.arange(count)
-        file["exchange/theta"].attrs["units"] = "degrees"
-
-
-def test_looking_again_lets_open_layers_show_what_came(load, tmp_path, done, notes):
-    from napari_pfitre.plugin._reconstruct import ReconstructWidget
-
-    viewer, widget = load
-    path = tmp_path / "growing.h5"
-    grown(path, 8)
-    widget.file.value = path
-    done(widget)
-    for rows, by in (("", 1), ("2:6", 2)):
-        widget.rows.value, widget.binning.value = rows, by
-        widget.open.native.click()
-        done(widget)
-    whole, binned = viewer.layers[0], viewer.layers[1]
-    whole.name, whole.contrast_limits = "mine", (400, 600)
-    data, about, _ = scan_layer(scan_of(whole).replace(step=Step("minus_log")))
-    prepared = viewer.add_image(data, **about)
-    reconstruct = ReconstructWidget(viewer)
-    viewer.window.add_dock_widget(reconstruct, name="Reconstruct")
-    reconstruct.scan.value = reconstruct.scan.choices[-1]
-    assert "8 projections" in reconstruct.scan_note.value
-    grown(path, 20)
-    widget.again.native.click()
-    done(widget)
-    assert list(viewer.layers) == [whole, binned, prepared]
-    assert scan_of(whole).shape == (20, 6, 16)
-    assert scan_of(binned).shape == (20, 2, 8)
-    assert prepared.data.shape[0] == 8, "what was made of the file is not the file"
-    assert float(np.asarray(whole.data[19]).mean()) == 519
-    assert float(np.asarray(binned.data[19]).mean()) == 519
-    assert (whole.name, tuple(whole.contrast_limits)) == ("mine", (400, 600))
-    assert whole.extent.world[1, 0] == pytest.approx(38)
-    assert "mine: 20 projections now, 12 more than before" in widget.status.value
-    assert any("mine: 20 projections now" in text for _, text in notes)
-    assert "20 projections" in reconstruct.scan_note.value
-    widget.again.native.click()
-    done(widget)
-    assert "20 projections now, as many as before" in widget.status.value
-
-
-def test_a_layer_whose_file_is_no_scan_any_more_stays(load, tmp_path, done):
-    viewer, widget = load
-    path = tmp_path / "growing.h5"
-    grown(path, 8)
-    widget.file.value = path
-    done(widget)
-    widget.open.native.click()
-    done(widget)
-    with h5py.File(path, "r+") as file:
-        del file["exchange/theta"]
-    widget.again.native.click()
-    done(widget)
-    assert viewer.layers[0].data.shape[0] == 8
-    assert "stays as it is" in widget.status.value
-    assert "no angles" in widget.status.value
-
-
-DETECTOR = """
-import sys
-import h5py, numpy as np
-
-with h5py.File(sys.argv[1], "w", libver="latest") as file:
-    data = file.create_dataset("exchange/data", (0, 6, 16), "u2", maxshape=(None, 6, 16), chunks=(1, 6, 16))
-    theta = file.create_dataset("exchange/theta", (0,), "f8", maxshape=(None,), chunks=(64,))
-    theta.attrs["units"] = "degrees"
-    file["exchange/data_white"] = np.full((2, 6, 16), 1000, np.uint16)
-    file["exchange/data_dark"] = np.zeros((2, 6, 16), np.uint16)
-    file.swmr_mode = True
-    for count in (8, 20):
-        old = len(theta)
-        data.resize(count, axis=0)
-        theta.resize(count, axis=0)
-        data[old:] = (500 + np.arange(old, count))[:, None, None]
-        theta[old:] = 2.0 * np.arange(old, count)
-        data.flush()
-        theta.flush()
-        print(count, flush=True)
-        sys.stdin.readline()
-"""
-
-
-def test_a_scan_is_followed_while_another_program_writes_it(load, tmp_path, done):
-    viewer, widget = load
-    path = tmp_path / "swmr.h5"
-    words = [sys.executable, "-c", DETECTOR, str(path)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
-        try:
-            assert writer.stdout.readline() == "8\n"
-            widget.file.value = path
-            done(widget)
-            assert "written" in widget.holds.value
-            widget.open.native.click()
-            done(widget)
-            (layer,) = viewer.layers
-            assert scan_of(layer).shape == (8, 6, 16)
-            writer.stdin.write("\n")
-            writer.stdin.flush()
-            assert writer.stdout.readline() == "20\n"
-            widget.again.native.click()
-            done(widget)
-            assert scan_of(layer).shape == (20, 6, 16)
-            assert float(np.asarray(layer.data[19]).mean()) == 519
-        finally:
-            writer.kill()

@@ -129,13 +129,6 @@ def test_no_file_stays_open(plugin, scan_file):
     assert str(scan_file) not in [file.path for file in psutil.Process().open_files()]
 
 
-def test_a_file_deleted_under_a_layer_is_an_error_not_a_crash(plugin, scan_file):
-    (layer,) = opened(scan_file)
-    scan_file.unlink()
-    with pytest.raises((FormatError, OSError)):
-        np.asarray(layer.data[2])
-
-
 @pytest.mark.parametrize("extension", [".h5", ".nxs", ".tif"])
 def test_a_volume_is_saved_and_opened_again_with_all_it_had(plugin, tmp_path, volume, extension):
     (made,) = _layers.volume_layers(volume)

@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 
 from ..diffractometer import DIFFRACTOMETERS, bragg_geometry
-from ..errors import FormatError, QuestionError, ScanError
+from ..errors import ChangedError, FormatError, QuestionError, ScanError
 from ..frames import LazyFrames
 from ..scans import BraggGeometry, CdiScan
 from .hints import ReadHints
@@ -77,7 +77,7 @@ def _frame(path: Path) -> np.ndarray:
     try:
         frame = tifffile.imread(path)
     except FileNotFoundError:
-        raise FormatError(f"{path} is gone since the scan was opened; open it again") from None
+        raise ChangedError(f"{path} is gone since the scan was opened; open it where it is now", gone=True) from None
     except Exception as error:  # decoders of many libraries, each with its own exceptions
         raise FormatError(f"{path.name} is a damaged TIFF file ({error}); copy it again") from None
     if frame.ndim != 2:

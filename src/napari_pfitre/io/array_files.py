@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FormatError, QuestionError
-from ..frames import LazyFrames
 from .angles import Angles, angle_unit
 from .hints import ReadHints
 from .numpy_files import keys_of
 from .parts import Parts
+from .stacks import InFile
 
 __all__ = ["NAME", "detect", "read"]
 
@@ -22,15 +22,17 @@ _ANGLES = re.compile(r"^(ang(le)?s?|thetas?|tilts?|rot(ation)?s?)(_|$|deg|rad)|t
 _MOST = 20_000_000_000  #: bytes; these files are read as a whole
 
 
-class _Array(LazyFrames):
+class _Array(InFile):
     """Read when first asked for: what asks for a shape alone shall not wait for gigabytes to be unpacked."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, load: Callable[[], np.ndarray]):
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype, load: Callable[[], np.ndarray]):
+        super().__init__(path)
         self.shape, self.dtype, self._load = (shape[0], shape[1], shape[2]), np.dtype(dtype), load
         self._array: np.ndarray | None = None
 
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
         if self._array is None:
+            self._check_unchanged()
             self._array = self._load()
         return np.array(self._array[frames, rows, columns], dtype=self.dtype)
 
@@ -77,7 +79,7 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> Parts:
         raise FormatError(f"{name} in {path.name} claims the shape {shape}; such an array belongs into an HDF5 file")
     if len(shape) != 3 or dtype.kind not in "biuf":
         raise FormatError(f"{name} in {path.name} is {dtype} {shape}; projections are real numbers on three axes")
-    stored = _Array(shape, dtype, lambda: _load(path, name))
+    stored = _Array(path, shape, dtype, lambda: _load(path, name))
     angles = _angles(path, shapes, shape)
     parts = Parts(NAME, path, name, stored, None, angles, notices=notices)
     parts.name = path.stem

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FormatError
+from .stacks import InFile, native
 
-__all__ = ["arrays_of", "is_numpy", "keys_of"]
+__all__ = ["NpyFrames", "arrays_of", "is_numpy", "keys_of"]
 
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 
@@ -63,8 +64,33 @@ class _Members(Mapping[str, np.ndarray]):
         return len(self.keys_)
 
 
+class NpyFrames(InFile):
+    """The array of three axes in an .npy file, mapped for each read and no longer.
+
+    Of a file that is cut off while it is mapped, as one that is written anew is, the system ends who reads on.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(path)
+        stored = _mapped(self.path)
+        self.shape, self.dtype = stored.shape, native(stored.dtype)
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        self._check_unchanged()
+        return np.array(_mapped(self.path)[frames, rows, columns], dtype=self.dtype)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise FormatError(f"{path.name} is a damaged NumPy file ({error}); copy it again") from None
+
+
 def arrays_of(path: Path) -> Mapping[str, np.ndarray] | None:
-    """Name → array; one without a name is called ``""``. None when the file is not numpy's.
+    """Name → array; one without a name is called ``""``, and is mapped: keep a copy (or `NpyFrames`), not the array.
+
+    None when the file is not numpy's.
 
     Raises
     ------
@@ -75,7 +101,4 @@ def arrays_of(path: Path) -> Mapping[str, np.ndarray] | None:
         return None
     if not _head(path).startswith(_NPY):
         return _Members(path)
-    try:
-        return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
-    except (ValueError, OSError, EOFError) as error:
-        raise FormatError(f"{path.name} is a damaged NumPy file ({error}); copy it again") from None
+    return {"": _mapped(path)}

@@ -18,7 +18,7 @@ from ..errors import FormatError, QuestionError
 from ..scans import CdiScan
 from .hints import ReadHints
 from .masks import hinted_mask, settled_mask
-from .numpy_files import arrays_of, is_numpy, keys_of
+from .numpy_files import NpyFrames, arrays_of, is_numpy, keys_of
 from .patterns import Pattern, Values, assemble_pattern
 from .tiff_frames import TiffFrames
 
@@ -60,7 +60,8 @@ def read(path: Path, hints: ReadHints, notices: list[str]) -> CdiScan:
             f"{path.name} holds complex numbers: a result, or a pattern whose phases are known already; what was "
             "measured is real, give that file"
         )
-    pattern = Pattern(NAME, path, key, data, notices=notices, name=path.stem)
+    stored = NpyFrames(path) if key == "" and data.ndim == 3 and data.dtype.kind in "biuf" else np.array(data)
+    pattern = Pattern(NAME, path, key, stored, notices=notices, name=path.stem)
     pattern.values = _values(path, key, found)
     pattern.mask = _mask(path, found, data.shape, hints, notices)
     if hints.axis_order is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..errors import FormatError, QuestionError, ScanError
+from ..errors import ChangedError, FormatError, QuestionError, ScanError
 from ..frames import LazyFrames
 from .hdf5 import opened, require
 from .hints import ReadHints
@@ -46,10 +46,12 @@ class InFile(LazyFrames):
     def _check_unchanged(self) -> None:
         if not self.live and _stamp(self.path) != self._stamp:
             if not self.path.exists():
-                raise FormatError(
-                    f"{self.path} is gone since it was opened (deleted, moved, or its drive unmounted); open it again"
+                raise ChangedError(
+                    f"{self.path.name} is gone from {self.path.parent} since it was opened (deleted, moved, or its "
+                    "drive unmounted); open it where it is now",
+                    gone=True,
                 )
-            raise FormatError(f"{self.path.name} has changed on disk since it was opened; open it again")
+            raise ChangedError(f"{self.path.name} has changed on disk since it was opened; open it again")
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

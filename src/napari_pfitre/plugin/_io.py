@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError, QuestionError
 from ..scans import CdiScan, Step
-from ._layers import LayerData, kept_scan, scan_layers, volume_layers, volume_of
+from ._layers import LayerData, from_file, kept_scan, scan_layers, volume_layers, volume_of
 from ._memory import kept_hints
 
 if TYPE_CHECKING:
     from ..scans import TomoScan
 
-__all__ = ["get_reader", "loaded", "write_cxi", "write_hdf5", "write_mrc", "write_tiff", "write_vti", "write_zarr"]
+__all__ = [
+    "get_reader",
+    "loaded",
+    "opened_volume",
+    "write_cxi",
+    "write_hdf5",
+    "write_mrc",
+    "write_tiff",
+    "write_vti",
+    "write_zarr",
+]
 
 PLUGIN = "napari-pfitre"
 _TIFF = (".tif", ".tiff")
@@ -111,9 +121,15 @@ def _ask(path: Path, question: QuestionError) -> bool:
 
 def read_volume_layers(path: str) -> list[LayerData]:
     """A volume as a layer, with scale, units and history."""
+    return opened_volume(Path(path))
+
+
+def opened_volume(path: Path, links: str | None = None) -> list[LayerData]:
+    """The layers of a volume in a file, which Look again renews."""
     from ..io import read_volume
 
-    return volume_layers(read_volume(path))
+    volume = read_volume(path, links=links)
+    return from_file(volume_layers(volume), path, links, volume.name)
 
 
 def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:

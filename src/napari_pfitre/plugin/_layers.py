@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from ..errors import FormatError
@@ -20,11 +20,14 @@ from ..frames import LazyFrames
 from ..results import Provenance, Volume
 from ..scans import CdiScan, TomoScan
 from ._patterns import Held, crystal_layers, held_volume, is_crystal, pattern_layers
+from ._shown import lazy
 
 __all__ = [
     "LayerData",
+    "about_of",
     "captions_of",
     "contrast_limits",
+    "from_file",
     "kept_scan",
     "provenance_of",
     "scan_layer",
@@ -52,7 +55,7 @@ def scan_layers(scan: TomoScan | CdiScan, name: str = "") -> list[LayerData]:
 def scan_layer(scan: TomoScan, name: str = "") -> LayerData:
     """The projections of a scan as lazy image data; `scan_of` gives the scan back from the layer."""
     frames = scan.projections
-    data = _lazy(frames, scan) if isinstance(frames, LazyFrames) else np.asarray(frames)
+    data = lazy(frames, _place(scan)) if isinstance(frames, LazyFrames) else np.asarray(frames)
     data, about = _projections(data, np.rad2deg(scan.angles), scan.pixel_size)
     kept = {"kind": "scan", "quantity": scan.quantity, "notices": list(scan.notices), "captions": about.pop("captions")}
     look = {"name": name or scan.name, "contrast_limits": contrast_limits(frames), "colormap": "gray"}
@@ -79,18 +82,12 @@ def _projections(data: Any, degrees: np.ndarray, pixel_size: tuple[float, float]
     }
 
 
-def _lazy(frames: LazyFrames, scan: TomoScan) -> da.Array:
-    """One task a projection. The name is never used twice: napari caches blocks by it, and files get rewritten."""
+def _place(scan: TomoScan) -> str:
+    """Where frames come from and as of when, for the name that napari's cache knows them by."""
     source, modified = scan.source, 0
     if source is not None and source.path.exists():
         modified = source.path.stat().st_mtime_ns
-    where = scan.name if source is None else f"{source.path}:{source.dataset}:{modified}"
-    return da.from_array(
-        frames,
-        chunks=(1, *frames.shape[1:]),
-        name=f"{where}:{uuid.uuid4().hex}",
-        meta=np.empty((0, 0, 0), frames.dtype),
-    )
+    return scan.name if source is None else f"{source.path}:{source.dataset}:{modified}"
 
 
 def _regular(degrees: np.ndarray) -> tuple[float, float, bool]:
@@ -218,9 +215,21 @@ def _sample(data: Any) -> np.ndarray:
     return values[:: max(1, values.size // _SAMPLES)].astype(float)
 
 
-def _about(layer: Any) -> dict[str, Any]:
-    about = layer.metadata.get(_KEY)
+def about_of(layer: Any) -> dict[str, Any]:
+    """What is kept about a layer, or about the attributes of one that is not made yet."""
+    metadata = layer.get("metadata") if isinstance(layer, dict) else layer.metadata
+    about = (metadata or {}).get(_KEY)
     return about if isinstance(about, dict) else {}
+
+
+def from_file(layers: list[LayerData], path: Path, links: str | None, title: str) -> list[LayerData]:
+    """Layers of a volume that know the file they were read from, and which of them is which."""
+    file = {"path": str(path), "links": links, "token": uuid.uuid4().hex}
+    for _, about, _ in layers:
+        metadata = about.setdefault("metadata", {})
+        part = about["name"].removeprefix(title)
+        metadata[_KEY] = {**metadata.get(_KEY, {}), "file": file, "part": part}
+    return layers
 
 
 def scan_of(layer: Any) -> TomoScan | CdiScan | None:
@@ -241,7 +250,7 @@ def kept_scan(data: Any, meta: dict[str, Any]) -> TomoScan | CdiScan | None:
 
 def captions_of(layer: Any) -> list[str]:
     """What the first axis of a layer means at each of its steps; empty when its slider says enough."""
-    return _about(layer).get("captions", [])
+    return about_of(layer).get("captions", [])
 
 
 def shown_axis(layer: Any, dims: Any) -> float:
@@ -253,7 +262,7 @@ def shown_axis(layer: Any, dims: Any) -> float:
 
 def provenance_of(layer: Any) -> Provenance | None:
     """How a layer's volume was made, when it was made by a recipe."""
-    values = _about(layer).get("provenance")
+    values = about_of(layer).get("provenance")
     return None if values is None else _provenance(values)
 
 

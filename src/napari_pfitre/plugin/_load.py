@@ -12,13 +12,13 @@ from qtpy.QtCore import QTimer
 
 from ..errors import OptionError, PfitreError, QuestionError
 from ..frames import size_text
-from ..io import FileReport, ReadHints, inspect_file, read_scan, read_volume
+from ..io import FileReport, ReadHints, inspect_file, read_scan
 from ..options import as_dict
 from ._caption import show_captions
 from ._contents import DatasetTree, HalfCircle, Thumbnail, thumbnail
 from ._form import OptionsForm
-from ._io import loaded
-from ._layers import LayerData, scan_layer, scan_layers, volume_layers
+from ._io import loaded, opened_volume
+from ._layers import LayerData, scan_layer, scan_layers
 from ._live import add_layers, contains
 from ._memory import kept_hints, remember
 from ._panel import Note, Panel, rows, slim
@@ -246,7 +246,7 @@ class LoadWidget(Panel):
         if report.pattern is not None:
             work = lambda: scan_layers(loaded(read_scan(path, **answers), answers))  # noqa: E731
         elif report.scan is None:
-            work = lambda: volume_layers(read_volume(path))  # noqa: E731 (the alternative to the one below)
+            work = lambda: opened_volume(path, answers.get("links"))  # noqa: E731 (the alternative to the one below)
         else:
             work = lambda: [scan_layer(part(loaded(read_scan(path, **answers), answers), kept, by))]  # noqa: E731
         self.open.enabled = False

@@ -13,12 +13,12 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
 from ..frames import LazyFrames
 from ..results import Volume
 from ..scans import CdiScan, Step
+from ._shown import lazy
 
 __all__ = ["crystal_layers", "held_volume", "is_crystal", "painted", "pattern_about", "pattern_layers"]
 
@@ -46,14 +46,7 @@ def pattern_layers(scan: CdiScan, name: str = "") -> list[LayerData]:
     """Counts, the mask to paint in, and the peak where it is known; the scan can be had back from the first."""
     title = name or scan.name
     frames = scan.intensity
-    data = frames
-    if isinstance(frames, LazyFrames):
-        data = da.from_array(
-            frames,
-            chunks=(1, *frames.shape[1:]),
-            name=f"{title}:{uuid.uuid4().hex}",
-            meta=np.empty((0,) * 3, frames.dtype),
-        )
+    data = lazy(frames, title) if isinstance(frames, LazyFrames) else frames
     unit, scale = "pixel", (1.0, 1.0, 1.0)
     if scan.geometry is not None:
         unit, scale = "nm", _sizes(scan)
@@ -74,6 +67,7 @@ def pattern_layers(scan: CdiScan, name: str = "") -> list[LayerData]:
         about = {
             **shared, "name": f"{title} · peak", "size": max(4, min(scan.shape) / 12), "symbol": "cross",
             "face_color": "transparent", "border_color": "cyan", "border_width": 0.1, "visible": False,
+            "metadata": {_KEY: {"kind": "peak", "of": token}},
         }  # fmt: skip
         layers.append((np.array([scan.centre]), about, "points"))
     return layers
