@@ -7,11 +7,12 @@ that region through the whole chain. Nothing is kept; whoever needs a region twi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-__all__ = ["LazyFrames", "Selected", "Transposed", "runs", "size_text"]
+__all__ = ["LazyFrames", "Mapped", "Selected", "Transposed", "runs", "size_text"]
 
 
 class LazyFrames(ABC):
@@ -120,6 +121,20 @@ class Transposed(LazyFrames):
         for span, axis in zip((frames, rows, columns), self.order, strict=True):
             spans[axis] = span
         return np.asarray(self.parent[tuple(spans)]).transpose(self.order)
+
+
+class Mapped(LazyFrames):
+    """What a function makes, value by value, of stacks of one shape; without one, the stack in another type."""
+
+    def __init__(self, dtype: Any, *parents: Any, function: Callable[..., np.ndarray] | None = None):
+        self.parent, self.parents = parents[0], parents
+        self.function = function
+        self.shape, self.dtype = parents[0].shape, np.dtype(dtype)
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        regions = [np.asarray(parent[frames, rows, columns]) for parent in self.parents]
+        out = regions[0] if self.function is None else self.function(*regions)
+        return np.ascontiguousarray(out, self.dtype)
 
 
 def size_text(n_bytes: float) -> str:

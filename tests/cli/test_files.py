@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import beamline_files
 import h5py
 import mrcfile
@@ -12,6 +14,8 @@ import tifffile
 
 from napari_pfitre import read_scan, read_volume, write_volume
 from napari_pfitre.cli.bar import Interrupt
+from napari_pfitre.io import volume_zarr
+from napari_pfitre.io.volumes import VOLUME_FORMATS
 from napari_pfitre.results import Volume
 
 
@@ -133,6 +137,49 @@ def test_what_is_no_single_hdf5_file_becomes_a_scan(call, tmp_path, kind):
         again = call("convert", source, inside, "--overwrite", *flags)
         assert again.exit_code == 1
         assert inside.read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize("layout", [row.layout for row in VOLUME_FORMATS])
+def test_converting_a_volume_keeps_little_of_it_in_memory_and_tells_how_far_it_is(call, tmp_path, monkeypatch, layout):
+    """There and back; of OME-Zarr one layer of blocks is held, and two of a part while coarser ones are made."""
+    monkeypatch.setattr(volume_zarr, "_BLOCK", 16)  # slices, of 64
+    data = np.random.default_rng(0).integers(0, 9, (64, 200, 220)).astype(np.float32)
+    (source,) = write_volume(Volume(data), tmp_path / "v.h5")
+    suffix = next(row.suffixes[0] for row in VOLUME_FORMATS if row.layout == layout)
+    steps = [(source, tmp_path / f"a{suffix}", "--layout", layout), (tmp_path / f"a{suffix}", tmp_path / "back.h5")]
+    (small,) = write_volume(Volume(data[:2, :4, :4]), tmp_path / "small.h5")
+    call("convert", small, tmp_path / f"small_a{suffix}", "--layout", layout)  # what is imported is none of it
+    tracemalloc.start()
+    try:
+        for step in steps:
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            result = call("convert", *step, "--overwrite")
+            assert result.exit_code == 0, result.output
+            _, peak = tracemalloc.get_traced_memory()
+            assert peak - before < data.nbytes * (0.6 if layout == "zarr" else 0.1)
+            assert "64/64  writing" in result.stderr
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(read_volume(tmp_path / "back.h5").data, data)
+
+
+@pytest.mark.parametrize("layout", [row.layout for row in VOLUME_FORMATS])
+def test_converting_a_volume_that_is_stopped_leaves_the_old_one(call, tmp_path, monkeypatch, layout):
+    data = np.random.default_rng(0).normal(size=(9, 6, 5)).astype(np.float32)
+    (source,) = write_volume(Volume(data), tmp_path / "v.h5")
+    suffix = next(row.suffixes[0] for row in VOLUME_FORMATS if row.layout == layout)
+    (old,) = write_volume(Volume(data + 1), tmp_path / f"old{suffix}", layout=layout)
+
+    def stop(self, progress):
+        if progress.step == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_pfitre.cli.bar.Bar.__call__", stop)
+    for output in (old, tmp_path / f"new{suffix}"):
+        assert call("convert", source, output, "--layout", layout, "--overwrite").exit_code == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([old.name, "v.h5"])
+    np.testing.assert_array_equal(read_volume(old).data, data + 1)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ class Interrupt:
     Calling it tells whether a stop was asked for.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(
+        self, said: str = "Stopping after this step; what there is will be kept (Ctrl-C again: drop it)."
+    ) -> None:
+        self.asked, self.said = False, said
 
     def __call__(self) -> bool:
         return self.asked
@@ -36,7 +38,7 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        note("Stopping after this step; what there is will be kept (Ctrl-C again: drop it).")
+        note(self.said)
 
 
 class Bar:

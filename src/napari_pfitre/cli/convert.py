@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,22 +12,29 @@ import numpy as np
 
 from ..frames import LazyFrames
 from ..results import Progress
-from .bar import Bar
+from .bar import Bar, Interrupt
 from .command import note
 from .flags import GrownCommand, Section, typed
 from .target import LAYOUTS, SCAN_SUFFIXES, VOLUME_SUFFIXES, check_target
 
 __all__ = ["command"]
 
+_STOPPING = "Stopping; nothing will be written."
+
 
 class Told(LazyFrames):
-    """Projections that tell how far they were read; of those read in one go nobody needs to hear."""
+    """Projections or slices that tell how far they were read; of those read in one go nobody needs to hear.
 
-    def __init__(self, parent: Any, bar: Bar):
-        self.parent, self.bar = parent, bar
+    They end when a stop was asked for: Python loses a KeyboardInterrupt that comes while an object is tidied away.
+    """
+
+    def __init__(self, parent: Any, bar: Bar, stop: Interrupt):
+        self.parent, self.bar, self.stop = parent, bar, stop
         self.shape, self.dtype = tuple(parent.shape), np.dtype(parent.dtype)
 
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        if self.stop():
+            raise KeyboardInterrupt
         out = np.asarray(self.parent[frames, rows, columns])
         if frames.start > 0 or frames.stop < self.shape[0]:
             self.bar(Progress(frames.stop, self.shape[0], "writing"))
@@ -41,7 +49,7 @@ def sections() -> Sequence[Section]:
 
 def convert(file: Path, output: Path, layout: str | None, overwrite: bool, given: dict[str, dict[str, Any]]) -> None:
     from ..errors import FormatError
-    from ..io import ReadHints, inspect_file, read_volume, write_volume
+    from ..io import ReadHints, inspect_file, open_volume, write_volume
 
     typed(ReadHints, given["read"])
     report = inspect_file(file, **given["read"])
@@ -57,8 +65,11 @@ def convert(file: Path, output: Path, layout: str | None, overwrite: bool, given
     if report.volume is None and report.problem is not None:
         raise report.problem
     check_target(output, overwrite, ("",) if layout == "slices" else VOLUME_SUFFIXES, file)
-    volume = read_volume(file, links=given["read"].get("links"))
-    for path in write_volume(volume, output, overwrite=overwrite, layout=layout):
+    volume = open_volume(file, links=given["read"].get("links"))
+    with Bar() as bar, Interrupt(_STOPPING) as stop:
+        told: Any = Told(volume.data, bar, stop)
+        paths = write_volume(dataclasses.replace(volume, data=told), output, overwrite=overwrite, layout=layout)
+    for path in paths:
         click.echo(f"{path}: volume of {' × '.join(map(str, volume.data.shape))} voxels")
 
 
@@ -70,8 +81,9 @@ def _scan(scan: Any, output: Path, layout: str | None, overwrite: bool) -> None:
     for notice in (*scan.notices, form.told(scan)):
         if notice:
             note(f"Note: {notice}")
-    with Bar() as bar:
-        write_scan(scan.replace(projections=Told(scan.projections, bar)), output, overwrite=overwrite, layout=layout)
+    with Bar() as bar, Interrupt(_STOPPING) as stop:
+        told = scan.replace(projections=Told(scan.projections, bar, stop))
+        write_scan(told, output, overwrite=overwrite, layout=layout)
     angles, rows, columns = scan.shape
     click.echo(f"{output}: scan of {angles} projections, {rows} × {columns} pixels ({form.title})")
 

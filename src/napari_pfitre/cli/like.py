@@ -36,9 +36,9 @@ def remembered(path: Path) -> Provenance:
     OptionError
         When there is none.
     """
-    from ..io import read_volume
+    from ..io import open_volume
 
-    provenance = read_volume(path).provenance
+    provenance = open_volume(path).provenance
     if provenance is None:
         raise OptionError(
             f"{path.name} does not say how it was made; give the method and its options instead of --like"

@@ -6,7 +6,7 @@ from .hints import ReadHints
 from .reading import FORMATS, read_scan
 from .report import DatasetInfo, FileReport, inspect_file
 from .scan_files import write_scan
-from .volumes import read_volume, write_volume
+from .volumes import open_volume, read_volume, write_volume
 
 __all__ = [
     "FORMATS",
@@ -14,6 +14,7 @@ __all__ = [
     "FileReport",
     "ReadHints",
     "inspect_file",
+    "open_volume",
     "read_scan",
     "read_volume",
     "write_scan",

@@ -18,20 +18,22 @@ from __future__ import annotations
 import dataclasses
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from ..errors import FormatError
+from ..frames import LazyFrames, Mapped
 from ..results import Provenance, Volume
 from . import cxi
 from .atomic import replacing, tree
 from .hdf5 import children, find, opened
 from .presence import present
 from .values import row, text
-from .volume_hdf5 import Facts
+from .volume_hdf5 import Facts, frames_of
 
-__all__ = ["facts", "is_volume", "read", "shape", "write"]
+__all__ = ["facts", "is_volume", "lazy", "shape", "write"]
 
 _INSIDE = 0x10000
 _JOULES_PER_KEV = 1.602176634e-16
@@ -64,11 +66,13 @@ def write(volume: Volume, path: Path) -> None:
         for at in range(n_z):
             values = np.asarray(volume.data[at], np.float32)
             data[at] = values if phase is None else values * np.exp(1j * np.asarray(phase[at], np.float64))
+        packed: dict[str, Any] = {"shape": volume.data.shape, "chunks": (1, n_y, n_x), "compression": "gzip"}
         if support is not None:
-            inside = np.asarray(support) > 0.5
-            image.create_dataset("support", data=inside.astype(np.uint8), chunks=(1, n_y, n_x), compression="gzip")
-            bits = inside.astype(np.uint32) * _INSIDE
-            image.create_dataset("mask", data=bits, chunks=(1, n_y, n_x), compression="gzip")
+            inside = image.create_dataset("support", dtype=np.uint8, **packed)
+            bits = image.create_dataset("mask", dtype=np.uint32, **packed)
+            for at in range(n_z):
+                inside[at] = np.asarray(support[at]) > 0.5
+                bits[at] = inside[at].astype(np.uint32) * _INSIDE
         if made is not None:
             _history(image, made)
             if made.energy_kev is not None:
@@ -76,7 +80,10 @@ def write(volume: Volume, path: Path) -> None:
         others = [name for name in volume.layers if name not in ("phase", "support")]
         for number, name in enumerate(others, 1):
             result = entry.create_group(f"result_{number}")
-            stored = result.create_dataset("data", data=volume.layers[name], chunks=(1, n_y, n_x), compression="gzip")
+            values = volume.layers[name]
+            stored = result.create_dataset("data", dtype=np.dtype(values.dtype).newbyteorder("="), **packed)
+            for at in range(n_z):
+                stored[at] = np.asarray(values[at])
             result["title"] = name
             if unit := _UNITS.get(name):
                 stored.attrs["units"] = result["units"] = unit
@@ -149,8 +156,8 @@ def _voxel(image: h5py.Group) -> tuple[float, float, float] | None:
     return float(values[2]) / n_z, float(values[1]) / n_y, float(values[0]) / n_x
 
 
-def read(path: Path) -> Volume:
-    """The newest result in a file: of modes the first; phase and support as layers.
+def lazy(path: Path) -> Volume:
+    """The newest result in a file: of modes the first; phase and support as layers. Values are read when asked for.
 
     Raises
     ------
@@ -163,25 +170,41 @@ def read(path: Path) -> Volume:
         _, trouble = present(stored, 0)
         if trouble:
             raise FormatError(trouble)
-        data = stored[0] if stored.ndim == 4 else stored[()]
-        if data.ndim != 3:
+        if stored.ndim not in (3, 4):
             raise FormatError(f"the result in {path.name} has shape {stored.shape}; one of three axes can be shown")
+        data = frames_of(stored, {0: 0} if stored.ndim == 4 else None)
         name, voxel, unit, provenance = _facts(image, path)
-        layers: dict[str, np.ndarray] = {}
-        if data.dtype.names:  # a compound that h5py does not take for complex
-            real, imaginary = (data[key] for key in data.dtype.names)
-            data = real + 1j * imaginary
-        if data.dtype.kind == "c":
-            layers["phase"] = np.angle(data).astype(np.float32)
-        for key, bit in (("support", 1), ("mask", _INSIDE)):
-            inside = find(image, key)
-            if "support" not in layers and isinstance(inside, h5py.Dataset) and inside.shape == data.shape:
-                values = inside[()].astype(np.int64)
-                if key == "support" or (values & _INSIDE).any():
-                    layers["support"] = ((values & bit) != 0 if key == "mask" else values != 0).astype(np.float32)
+        layers: dict[str, Any] = {}
+        if data.dtype.kind == "c" or data.dtype.names:
+            layers["phase"] = Mapped(np.float32, data, function=lambda values: np.angle(_complex(values)))
+        if (support := _support(image, data.shape)) is not None:
+            layers["support"] = support
         for child, group in children(image.parent):
             extra = find(group, "data") if isinstance(group, h5py.Group) and child.startswith("result_") else None
             if isinstance(extra, h5py.Dataset) and extra.shape == data.shape:
-                layers[text(find(group, "title")) or child] = extra[()]
-        values = np.abs(data) if np.iscomplexobj(data) else data
-        return Volume(values.astype(np.float32), voxel, provenance, name, unit, layers)
+                layers[text(find(group, "title")) or child] = frames_of(extra)
+        values: Any = Mapped(np.float32, data, function=lambda values: _magnitude(_complex(values)))
+        return Volume(values, voxel, provenance, name, unit, layers)
+
+
+def _complex(values: np.ndarray) -> np.ndarray:
+    """A compound that h5py does not take for complex, as complex; anything else as it is."""
+    if not values.dtype.names:
+        return values
+    real, imaginary = (values[key] for key in values.dtype.names)
+    return real + 1j * imaginary
+
+
+def _magnitude(values: np.ndarray) -> np.ndarray:
+    return np.abs(values) if np.iscomplexobj(values) else values
+
+
+def _support(image: h5py.Group, shape: tuple[int, ...]) -> LazyFrames | None:
+    inside = find(image, "support")
+    if isinstance(inside, h5py.Dataset) and inside.shape == shape:
+        return Mapped(np.float32, frames_of(inside), function=lambda values: values != 0)
+    mask = find(image, "mask")
+    if not isinstance(mask, h5py.Dataset) or mask.shape != shape or mask.dtype.kind not in "iu":
+        return None
+    bits = Mapped(np.float32, frames_of(mask), function=lambda values: (values.astype(np.int64) & _INSIDE) != 0)
+    return bits if any(bits[at].any() for at in range(shape[0])) else None

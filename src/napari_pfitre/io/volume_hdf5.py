@@ -17,12 +17,13 @@ import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from ..errors import FormatError
+from ..frames import Mapped
 from ..results import Provenance, Volume
 from .atomic import replacing, tree
 from .electron import emd_volume
@@ -30,9 +31,10 @@ from .exchange import is_reconstruction
 from .hdf5 import children, find, opened
 from .kept import OWN
 from .presence import check, present
+from .stacks import Hdf5Frames
 from .values import attribute, attribute_value, length, number, row, text
 
-__all__ = ["Facts", "facts", "find_volume", "read", "write"]
+__all__ = ["Facts", "facts", "find_volume", "lazy", "write"]
 
 _ROOT = "entry0000/reconstruction"
 #: of a volume below the first path: where its history is, and its name
@@ -178,8 +180,8 @@ def _process(file: h5py.File, stored: h5py.Dataset) -> h5py.Group | None:
     return process if isinstance(process, h5py.Group) else None
 
 
-def read(path: Path) -> Volume:
-    """The volume in a file, with its history when the file has one."""
+def lazy(path: Path) -> Volume:
+    """The volume in a file, with its history when the file has one; values are read when they are asked for."""
     with opened(path) as file:
         stored = find_volume(file)
         if stored is None:
@@ -187,26 +189,29 @@ def read(path: Path) -> Volume:
                 f"{path.name} holds no reconstructed volume that is known here; is it a scan? see `napari-pfitre info`"
             )
         name, voxel, unit, provenance = facts(file, stored)
-        data = stored[()] if stored.ndim == 3 else stored[()][None]
+        data: Any = Mapped(np.float32, frames_of(stored))
         process = _process(file, stored)
         layers = {} if process is None else _layers(process, data.shape)
         left = None if process is None else find(process, "residual/data")
-        residual = _float(left[()]) if isinstance(left, h5py.Dataset) and left.ndim == 3 else None
-        return Volume(_float(data), voxel, provenance, name, unit, layers, residual)
+        residual: Any = None
+        if isinstance(left, h5py.Dataset) and left.ndim == 3:
+            residual = Mapped(np.float32, frames_of(left))
+        return Volume(data, voxel, provenance, name, unit, layers, residual)
 
 
-def _float(data: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(data, np.float32)
+def frames_of(stored: h5py.Dataset, fixed: dict[int, int] | None = None) -> Hdf5Frames:
+    """A dataset as a stack, in whichever file a link has led to; one slice when it has two axes."""
+    return Hdf5Frames(Path(stored.file.filename), stored.name, new_axis=0, fixed=fixed)
 
 
-def _layers(process: h5py.Group, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    out: dict[str, np.ndarray] = {}
+def _layers(process: h5py.Group, shape: tuple[int, ...]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
     group = find(process, "layers")
     for name, layer in children(group) if isinstance(group, h5py.Group) else ():
         stored = find(layer, "data") if isinstance(layer, h5py.Group) else None
         if isinstance(stored, h5py.Dataset) and stored.shape == shape:
             title = find(layer, "title")
-            out[text(title) if title is not None else name] = stored[()]
+            out[text(title) if title is not None else name] = frames_of(stored)
     return out
 
 

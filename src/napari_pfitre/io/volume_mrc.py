@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError
+from ..frames import Mapped
 from ..results import Provenance, Volume
 from .atomic import replacing
 from .mrc import MrcFrames, header
 from .volume_hdf5 import Facts
 
-__all__ = ["facts", "read", "write"]
+__all__ = ["facts", "lazy", "write"]
 
 _TYPE = b"PFIT"  #: of the extended header: JSON in UTF-8
 
 
 def write(volume: Volume, path: Path) -> None:
-    """Slice by slice, through a memory map; what lies at `path` is replaced when all is written."""
+    """Slice by slice; what lies at `path` is replaced when all is written."""
     import mrcfile
 
     shape = tuple(int(n) for n in volume.data.shape)
@@ -37,23 +40,25 @@ def write(volume: Volume, path: Path) -> None:
         with mrcfile.new_mmap(
             temporary, shape, mrc_mode=2, overwrite=True, extended_header=extended, exttyp=_TYPE.decode()
         ) as mrc:
-            low, high, total, squares = math.inf, -math.inf, 0.0, 0.0
-            for at in range(shape[0]):
-                values = np.asarray(volume.data[at], dtype=np.float32)
-                mrc.data[at] = values
-                low, high = min(low, float(values.min())), max(high, float(values.max()))
-                total += float(values.sum(dtype=np.float64))
-                squares += float(np.square(values, dtype=np.float64).sum())
-            count = math.prod(shape)
-            mean = total / count
-            mrc.header.dmin, mrc.header.dmax, mrc.header.dmean = low, high, mean
-            mrc.header.rms = math.sqrt(max(0.0, squares / count - mean**2))
             mrc.header.ispg = 1
             mrc.header.mz = shape[0]
             if volume.voxel_size is not None:
                 z, y, x = (size * 1e10 for size in volume.voxel_size)
                 mrc.voxel_size = (x, y, z)
             mrc.add_label(f"napari-pfitre: {volume.name}"[:80].encode("ascii", "replace").decode())
+        low, high, total, squares = math.inf, -math.inf, 0.0, 0.0
+        with open(temporary, "r+b") as file:  # what is written through a map stays in memory
+            file.seek(-4 * math.prod(shape), os.SEEK_END)
+            for at in range(shape[0]):
+                values = np.asarray(volume.data[at], dtype="<f4")
+                file.write(values.tobytes())
+                low, high = min(low, float(values.min())), max(high, float(values.max()))
+                total += float(values.sum(dtype=np.float64))
+                squares += float(np.square(values, dtype=np.float64).sum())
+        count = math.prod(shape)
+        with mrcfile.mmap(temporary, "r+") as mrc:
+            mrc.header.dmin, mrc.header.dmax, mrc.header.dmean = low, high, total / count
+            mrc.header.rms = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
 
 
 def _about(path: Path) -> dict | None:
@@ -83,7 +88,8 @@ def facts(path: Path) -> Facts:
     return Facts(str(about["name"]), voxel, str(about["unit"]), made)  # type: ignore[arg-type]
 
 
-def read(path: Path) -> Volume:
-    """The sections as a volume."""
+def lazy(path: Path) -> Volume:
+    """The sections as a volume; values are read when they are asked for."""
     name, voxel, unit, provenance = facts(path)
-    return Volume(np.ascontiguousarray(MrcFrames(path)[:], np.float32), voxel, provenance, name, unit)
+    data: Any = Mapped(np.float32, MrcFrames(path))
+    return Volume(data, voxel, provenance, name, unit)

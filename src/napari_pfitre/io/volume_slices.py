@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 
 from ..errors import FormatError
+from ..frames import LazyFrames
 from ..results import Provenance, Volume
 from .atomic import replacing_folder
 from .gathered import in_natural_order
 from .tiff_frames import TiffFrames
 from .volume_hdf5 import Facts
 
-__all__ = ["facts", "is_volume", "read", "slices", "write"]
+__all__ = ["facts", "is_volume", "lazy", "slices", "write"]
 
 _ABOUT = "volume.json"
 
@@ -64,17 +66,28 @@ def facts(path: Path) -> Facts:
         return Facts(path.name, None, "", None)
 
 
-def read(path: Path) -> Volume:
-    """The slices in the order of their numbers."""
+class _Slices(LazyFrames):
+    """One image a slice."""
+
+    def __init__(self, files: list[Path]):
+        self.files = files
+        self.shape, self.dtype = (len(files), *TiffFrames(files[0]).shape[1:]), np.dtype(np.float32)
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        out = np.empty((frames.stop - frames.start, rows.stop - rows.start, columns.stop - columns.start), self.dtype)
+        for at, file in enumerate(self.files[frames]):
+            image = TiffFrames(file)
+            if image.shape[1:] != self.shape[1:]:
+                raise FormatError(f"{file.name} is {image.shape[1:]} where {self.files[0].name} is {self.shape[1:]}")
+            out[at] = image[0, rows, columns]
+        return out
+
+
+def lazy(path: Path) -> Volume:
+    """The slices in the order of their numbers, read when they are asked for."""
     files = slices(path)
     if not files:
         raise FormatError(f"{path.name} holds no slices (recon_00000.tiff, …); name the folder that does")
-    first = TiffFrames(files[0])
-    data = np.empty((len(files), *first.shape[1:]), np.float32)
-    for at, file in enumerate(files):
-        image = TiffFrames(file)
-        if image.shape != first.shape:
-            raise FormatError(f"{file.name} is {image.shape[1:]} where {files[0].name} is {first.shape[1:]}")
-        data[at] = image[0]
+    data: Any = _Slices(files)
     name, voxel, unit, provenance = facts(path)
     return Volume(data, voxel, provenance, name, unit)

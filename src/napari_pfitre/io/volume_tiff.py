@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 
 from ..errors import FormatError
+from ..frames import Mapped
 from ..results import Provenance, Volume
 from .atomic import replacing
 from .tiff_frames import TiffFrames, opened_tiff
 from .volume_hdf5 import Facts
 
-__all__ = ["facts", "is_volume", "read", "write"]
+__all__ = ["facts", "is_volume", "lazy", "write"]
 
 _KEY = "napari_pfitre"
 _IMAGEJ_LIMIT = 4_000_000_000
@@ -96,9 +98,11 @@ def facts(path: Path) -> Facts:
     return Facts(path.stem, voxel, "1/pixel", None)
 
 
-def read(path: Path) -> Volume:
-    """A volume from any TIFF stack."""
-    data = np.ascontiguousarray(TiffFrames(path)[:], np.float32)
+def lazy(path: Path) -> Volume:
+    """A volume from any TIFF stack; values are read when they are asked for."""
+    data: Any = Mapped(np.float32, TiffFrames(path))
     about = _about(path)
+    if about is not None and tuple(about["shape"]) != data.shape:  # an axis of length 1 that TIFF readers dropped
+        data = data[:].reshape(about["shape"])
     name, voxel, unit, provenance = facts(path)
-    return Volume(data if about is None else data.reshape(about["shape"]), voxel, provenance, name, unit)
+    return Volume(data, voxel, provenance, name, unit)

@@ -11,17 +11,20 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 from ..errors import FormatError
+from ..frames import LazyFrames, Mapped
 from ..results import Provenance, Volume
 from .atomic import replacing
+from .stacks import InFile
 from .volume_hdf5 import Facts
 
-__all__ = ["facts", "is_volume", "read", "shape", "write"]
+__all__ = ["facts", "is_volume", "lazy", "shape", "write"]
 
 _TYPES = {"Float32": "<f4", "Float64": "<f8", "UInt8": "u1", "Int32": "<i4"}
 _NM = {"displacement"}  #: layers in metres
@@ -79,8 +82,10 @@ class _Head:
     def __init__(self, path: Path):
         self.path = path
         with open(path, "rb") as file:
-            start = file.read(_HEAD)
-        mark = re.search(rb"<AppendedData[^>]*encoding=\"raw\"[^>]*>\s*_", start)
+            start, mark = b"", None
+            while mark is None and len(start) < _HEAD and (more := file.read(max(1 << 16, len(start)))):
+                start += more
+                mark = re.search(rb"<AppendedData[^>]*encoding=\"raw\"[^>]*>\s*_", start)
         if mark is None:
             raise FormatError(
                 f"{path.name} does not hold its values as raw appended data; save it again from ParaView with data "
@@ -106,18 +111,14 @@ class _Head:
             codes = bytes(int(code) for code in field.text.split() if code.isdigit() and 0 < int(code) < 256)
             self.about = json.loads(codes.decode("utf-8", "replace"))
 
-    def values(self) -> Iterator[tuple[str, np.ndarray]]:
+    def values(self) -> Iterator[tuple[str, LazyFrames]]:
         """Name and values (z, y, x) of the arrays of one component."""
         for array in self.arrays:
             dtype = _TYPES.get(array.get("type", ""))
             if dtype is None or array.get("NumberOfComponents", "1") != "1":
                 continue
             at = self.first + int(array.get("offset", "0")) + np.dtype(self.count).itemsize
-            try:
-                stored = np.memmap(self.path, dtype, "r", at, self.shape)
-            except (ValueError, OSError) as error:
-                raise FormatError(f"{self.path.name} is incomplete ({error}); copy it again") from None
-            yield array.get("Name", ""), np.array(stored, dtype=np.float32)
+            yield array.get("Name", ""), _Array(self.path, dtype, at, self.shape)
 
     @property
     def facts(self) -> Facts:
@@ -127,6 +128,25 @@ class _Head:
         voxel = None if self.about and own is None else (float(z), float(y), float(x))
         provenance = None if made is None else Provenance.from_json(json.dumps(made))
         return Facts(self.about.get("name", self.path.stem), voxel, self.about.get("unit", ""), provenance)
+
+
+class _Array(InFile):
+    """The values of one array, mapped for each read."""
+
+    def __init__(self, path: Path, stored: str, at: int, shape: tuple[int, int, int]):
+        super().__init__(path)
+        self.stored, self.at, self.shape, self.dtype = stored, at, shape, np.dtype(np.float32)
+        self._mapped()
+
+    def _mapped(self) -> np.ndarray:
+        try:
+            return np.memmap(self.path, self.stored, "r", self.at, self.shape)
+        except (ValueError, OSError) as error:
+            raise FormatError(f"{self.path.name} is incomplete ({error}); copy it again") from None
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        self._check_unchanged()
+        return np.array(self._mapped()[frames, rows, columns], dtype=self.dtype)
 
 
 def is_volume(path: Path) -> bool:
@@ -147,8 +167,8 @@ def facts(path: Path) -> Facts:
     return _Head(path).facts
 
 
-def read(path: Path) -> Volume:
-    """The first array as the volume, the others as layers.
+def lazy(path: Path) -> Volume:
+    """The first array as the volume, the others as layers; values are read when they are asked for.
 
     Raises
     ------
@@ -156,12 +176,16 @@ def read(path: Path) -> Volume:
         When the file is damaged, compressed, or has no array of numbers.
     """
     head = _Head(path)
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, values in head.values():
         plain = name.removesuffix(" (nm)")
-        parts[plain] = values * np.float32(1e-9) if plain != name else values
+        parts[plain] = Mapped(np.float32, values, function=_from_nm) if plain != name else values
     if not parts:
         raise FormatError(f"{path.name} has no array of single numbers; a volume has")
     name, voxel, unit, provenance = head.facts
     main = next(iter(parts))
     return Volume(parts.pop(main), voxel, provenance, name, unit, parts)
+
+
+def _from_nm(values: np.ndarray) -> np.ndarray:
+    return values * np.float32(1e-9)

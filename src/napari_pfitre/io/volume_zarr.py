@@ -5,6 +5,7 @@ https://ngff.openmicroscopy.org/0.4: /0 is the volume, /1 its means over 2 × 2 
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,22 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
+from ..frames import LazyFrames
 from ..results import Provenance, Volume
 from .atomic import replacing_folder
 from .values import METRES
 from .volume_hdf5 import Facts
 
-__all__ = ["facts", "is_volume", "read", "write"]
+__all__ = ["facts", "is_volume", "lazy", "write"]
 
 _KEY = "napari_pfitre"
 _BLOCK = 64
+_MOST_KEPT = 1_000_000_000  #: bytes of one layer of blocks
 _SMALLEST = 64  #: no level has its longest side below
 
 
 def write(volume: Volume, path: Path) -> None:
-    """Block by block, never more than 64 slices in memory; what lies at `path` is replaced when all is written."""
+    """Block by block, one layer of blocks in memory; what lies at `path` is replaced when all is written."""
     import zarr
 
     about = {
@@ -40,8 +43,11 @@ def write(volume: Volume, path: Path) -> None:
         level = _array(root, "0", shape)
         for start in range(0, shape[0], _BLOCK):
             stop = min(start + _BLOCK, shape[0])
-            slab = [np.asarray(volume.data[at], dtype=np.float32) for at in range(start, stop)]
-            level[start:stop] = np.stack(slab)
+            slab = np.empty((stop - start, *shape[1:]), np.float32)
+            for at in range(start, stop):
+                slab[at - start] = volume.data[at]
+            level[start:stop] = slab
+            del slab  # before the next one is made
         scales: list[tuple[float, ...]] = [(1.0, 1.0, 1.0)]
         while max(level.shape) > _SMALLEST and len(scales) < 12:
             step = tuple(2 if n > 1 else 1 for n in level.shape)
@@ -60,16 +66,18 @@ def _array(root: Any, name: str, shape: tuple[int, ...]) -> Any:
 def _halved(root: Any, name: str, level: Any, step: tuple[int, ...]) -> Any:
     shape = tuple(-(-n // by) for n, by in zip(level.shape, step, strict=True))
     out = _array(root, name, shape)
-    for start in range(0, shape[0], _BLOCK):
-        stop = min(start + _BLOCK, shape[0])
-        block = np.asarray(level[start * step[0] : min(stop * step[0], level.shape[0])])
+    starts = [range(0, n, _BLOCK) for n in shape[:2]]
+    for corner in itertools.product(*starts):  # rows of blocks along x
+        goal = tuple(slice(at, min(at + _BLOCK, n)) for at, n in zip(corner, shape, strict=False))
+        source = tuple(slice(span.start * by, span.stop * by) for span, by in zip(goal, step, strict=False))
+        block = np.asarray(level[source])
         for axis, by in enumerate(step):
             if by > 1:
                 # an odd end is a mean of what is there
                 edges = np.arange(0, block.shape[axis], by)
                 counts = np.minimum(by, block.shape[axis] - edges).reshape([-1 if a == axis else 1 for a in range(3)])
                 block = np.add.reduceat(block, edges, axis=axis) / counts.astype(np.float32)
-        out[start:stop] = block.astype(np.float32)
+        out[goal] = block.astype(np.float32)
     return out
 
 
@@ -160,12 +168,45 @@ def array(path: Path) -> Any:
     return stored
 
 
-def read(path: Path) -> Volume:
-    """The volume at full resolution."""
+class _Blocks(LazyFrames):
+    """The last three axes of an array, read region by region."""
+
+    def __init__(self, path: Path):
+        self.path, self.stored = path, array(path)
+        self.shape = ((1,) * 3 + tuple(self.stored.shape))[-3:]
+        self.dtype = np.dtype(np.float32)
+
+        self._layer: tuple[int, np.ndarray] | None = None  # blocks are unpacked whole, and read slice after slice
+
+    @property
+    def chunks(self) -> tuple[int, int, int]:
+        z, y, x = ((1,) * 3 + tuple(self.stored.chunks))[-3:]
+        return int(z), int(y), int(x)
+
+    def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        deep = self.chunks[0]
+        first = frames.start // deep * deep
+        last = min(first + deep, self.shape[0])
+        whole = (rows, columns) == (slice(0, self.shape[1]), slice(0, self.shape[2]))
+        if not whole or frames.stop > last or 4 * deep * self.shape[1] * self.shape[2] > _MOST_KEPT:
+            return self._values(frames, rows, columns)
+        kept = self._layer
+        if kept is None or kept[0] != first:
+            self._layer = kept = None  # before the next one is read
+            kept = self._layer = (first, self._values(slice(first, last), rows, columns))
+        return kept[1][frames.start - first : frames.stop - first].copy()
+
+    def _values(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
+        key = ((0,) * self.stored.ndim + (frames, rows, columns))[-self.stored.ndim :]
+        try:
+            out = np.asarray(self.stored[key], dtype=np.float32)
+        except Exception as error:  # as above
+            raise FormatError(f"a block of {self.path.name} cannot be read ({error}); copy it again") from None
+        return out.reshape(tuple(span.stop - span.start for span in (frames, rows, columns)))
+
+
+def lazy(path: Path) -> Volume:
+    """The volume at full resolution; blocks are read when they are asked for."""
     name, voxel, unit, provenance = facts(path)
-    stored = array(path)
-    try:
-        data = np.asarray(stored[...], dtype=np.float32)
-    except Exception as error:  # as above
-        raise FormatError(f"a block of {path.name} cannot be read ({error}); copy it again") from None
-    return Volume(data.reshape(((1,) * 3 + data.shape)[-3:]), voxel, provenance, name, unit)
+    data: Any = _Blocks(path)
+    return Volume(data, voxel, provenance, name, unit)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from ..errors import FormatError
 from ..results import Volume
@@ -24,7 +27,9 @@ from .atomic import target
 from .links import follow
 from .sniff import identify
 
-__all__ = ["VOLUME_FORMATS", "VolumeFormat", "foreign_volume", "read_volume", "volume_format", "write_volume"]
+__all__ = [
+    "VOLUME_FORMATS", "VolumeFormat", "foreign_volume", "open_volume", "read_volume", "volume_format", "write_volume",
+]  # fmt: skip
 
 
 class VolumeFormat(NamedTuple):
@@ -126,6 +131,18 @@ def foreign_volume(path: Path):
     return volume_mrc if mrc.is_volume(path) else None
 
 
+def open_volume(path: str | Path, *, links: str | None = None) -> Volume:
+    """`read_volume`, of which only what is asked for is read: ``volume.data[z]`` comes from the file each time.
+
+    `write_volume` takes it as it is, so a volume larger than memory goes from one format to another.
+    """
+    path = Path(path).expanduser()
+    if (module := foreign_volume(path)) is not None:
+        return module.lazy(path)
+    with follow(links == "anywhere"):
+        return volume_tiff.lazy(path) if identify(path) == "tiff" else volume_hdf5.lazy(path)
+
+
 def read_volume(path: str | Path, *, links: str | None = None) -> Volume:
     """Read a reconstructed volume, into memory.
 
@@ -137,8 +154,10 @@ def read_volume(path: str | Path, *, links: str | None = None) -> Volume:
     FormatError
         When the file holds none.
     """
-    path = Path(path).expanduser()
-    if (module := foreign_volume(path)) is not None:
-        return module.read(path)
-    with follow(links == "anywhere"):
-        return volume_tiff.read(path) if identify(path) == "tiff" else volume_hdf5.read(path)
+    volume = open_volume(path, links=links)
+    return dataclasses.replace(
+        volume,
+        data=np.ascontiguousarray(volume.data[:], np.float32),
+        layers={name: np.asarray(values[:]) for name, values in volume.layers.items()},
+        residual=None if volume.residual is None else np.asarray(volume.residual[:]),
+    )
