@@ -145,6 +145,71 @@ def write_npz(path: Path, data: np.ndarray) -> Path:
     return path
 
 
+FIO = """!
+! Comments
+!
+%c
+ascan om 16 17.45 {last} 1.0
+user p10user Acquisition started at Tue Feb 04 12:28:23 2020
+!
+! Parameter
+!
+%p
+om = 16
+phi = 3.5
+del = 33.1
+gam = 0.02
+fmbenergy = 11000
+title = a gold crystal
+!
+! Data
+!
+%d
+ Col 1 om(encoder) DOUBLE
+ Col 2 e4m DOUBLE
+"""
+
+
+def write_p10(folder: Path, data: np.ndarray, points: int | None = None) -> Path:
+    """PETRA III P10: an Eiger's master in a folder of the scan's, which has the log."""
+    scan = folder / "sample_00012"
+    (scan / "e4m").mkdir(parents=True)
+    master = write_eiger(scan / "e4m", data).rename(scan / "e4m" / "sample_00012_master.h5")
+    n = points or len(data)
+    rows = "".join(f" {16 + 0.05 * at:.4f} {at}\n" for at in range(n))
+    (scan / "sample_00012.fio").write_text(FIO.format(last=n - 1) + rows, encoding="utf-8")
+    return master
+
+
+def write_soleil(folder: Path, data: np.ndarray, beamline: str = "SIXS") -> Path:
+    """SIXS and CRISTAL: numbered columns whose long names say what they are, motors as groups."""
+    path = folder / f"{beamline.lower()}_00123.nxs"
+    root = {"SIXS": "com", "CRISTAL": "exp_0123"}[beamline]
+    with h5py.File(path, "w") as file:
+        measured = file.create_group(f"{root}/scan_data")
+        measured["data_03"], measured["data_01"] = data.astype(np.uint16), np.linspace(0.25, 1.2, len(data))
+        measured["epoch"] = np.arange(len(data)) * 1.5
+        measured["data_01"].attrs["long_name"] = "i14-c-cx1-ex-mu/position"
+        motors = file.create_group(f"{root}/{beamline}")
+        where = "position_pre" if beamline == "SIXS" else "position"
+        for name, value in {"i14-c-cx1-ex-mu": 0.25, "i14-c-cx1-ex-delta": 33.5, "i14-c-slits-gap": 7.0}.items():
+            motors[f"{name}/{where}"] = [value]
+        motors["i14-c-c02-op-mono/energy" if beamline == "SIXS" else "Monochromator/energy"] = [8.5]
+    return path
+
+
+def write_nanomax(folder: Path, data: np.ndarray, linked: bool = False) -> Path:
+    """MAX IV NanoMAX: what the detector gave, or a link to it, and a snapshot of the motors in eV and degrees."""
+    path = folder / "000123.h5"
+    with h5py.File(path, "w") as file:
+        place = "entry/measurement/eiger500k/frames"
+        file[place] = h5py.ExternalLink("scan_000123_eiger.hdf5", place) if linked else data.astype(np.uint32)
+        file["entry/measurement/gonphi"] = np.linspace(10, 10.95, len(data))
+        for name, value in {"energy": 9500.0, "gontheta": 14.0, "gonphi": 10.0, "delta": 0.0, "gamma": 30.0}.items():
+            file[f"entry/snapshots/post_scan/{name}"] = [value]
+    return path
+
+
 #: One file of each layout: name → a function of the folder it goes to.
 LAYOUTS = {
     "cxi": lambda folder: write_cxi(folder / "cxi.cxi", counts(), np.zeros(SHAPE, np.uint8)),

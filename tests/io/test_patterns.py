@@ -165,13 +165,25 @@ def test_several_entries_are_asked_about(tmp_path):
     np.testing.assert_array_equal(read_scan(path, entry="entry_2").intensity[0], DATA[-1])
 
 
-def test_frames_of_ptychography_are_asked_about(real_file):
+def test_frames_of_ptychography_open_to_be_looked_at(real_file):
     path = real_file("cdi/PETRAIII_P25_Near_Field_Ptycho.cxi")
-    with pytest.raises(QuestionError, match="ptychography"):
-        read_scan(path)
-    scan = read_scan(path, technique="cdi")
+    scan = read_scan(path)
+    assert scan.shape == (200, 100, 100)
     assert scan.energy_kev == pytest.approx(12.658, abs=1e-3)
     assert scan.mask.mean() == pytest.approx(0.0005)
+    np.testing.assert_allclose(scan.positions[0], [3.8399612e-05, 5.3400032e-05])  # against the sample's (x, y)
+    assert "200 places of a sample (ptychography)" in " ".join(scan.notices)
+    assert read_scan(path, exclude="0:150").positions.shape == (50, 2)
+    with pytest.raises(ScanError, match="ptychography"):
+        prepare_pattern(scan)
+    rocking = read_scan(path, technique="cdi")
+    assert rocking.positions is None
+    np.testing.assert_array_equal(rocking.intensity[7], scan.intensity[7])
+
+
+def test_one_place_for_all_frames_of_cxi_is_no_ptychography(tmp_path):
+    path = write_cxi(tmp_path / "in.cxi", DATA, **{"entry_1/sample_1/geometry_1/translation": np.ones((len(DATA), 3))})
+    assert read_scan(path).positions is None
 
 
 def test_cxi_of_one_frame(real_file):

@@ -16,12 +16,14 @@ import h5py
 import numpy as np
 
 from ..errors import FormatError, QuestionError, ScanError
-from ..scans import CdiScan
+from ..frames import LazyFrames
+from ..scans import CdiScan, Source
 from .extras import images
 from .hdf5 import find, names, require
 from .hints import ReadHints
 from .masks import hinted_mask, settled_mask
 from .patterns import Pattern, Values, assemble_pattern
+from .ptychography import Unpacked, of_places, told_of_places
 from .stacks import open_stack
 from .values import energy_kev, number, text
 
@@ -70,12 +72,12 @@ def is_result(file: h5py.File) -> bool:
 
 
 def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> CdiScan:
-    """The pattern of the entry named, or of the only one.
+    """The pattern of the entry named, or of the only one; frames of many places of a sample to be looked at.
 
     Raises
     ------
     ScanError
-        When there is no stack of three axes; as QuestionError for several entries, or for frames of a scan in space.
+        When there is no stack of three axes; as QuestionError for several entries.
     """
     entry = _entry(file, path, hints)
     dataset = hints.dataset or _dataset(file, path, entry)
@@ -86,15 +88,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
             "has three axes (frame, row, column): give the whole stack"
         )
     group = stored.parent
-    positions = find(file, f"{entry}/sample_1/geometry_1/translation")
-    if isinstance(positions, h5py.Dataset) and positions.shape[:1] == stored.shape[:1] and hints.technique != "cdi":
-        raise QuestionError(
-            f"the {stored.shape[0]} frames of {path.name} were taken at different places of the sample, as in "
-            "ptychography, which is not inverted here; pass technique='cdi' to read them as a rocking scan anyway",
-            hint="technique",
-            choices=("cdi",),
-        )
-    frames, _ = open_stack(file, dataset, hints, notices)
+    frames, here = open_stack(file, dataset, hints, notices)
     detector = find(file, f"{entry}/instrument_1/detector_1")
     source = find(file, f"{entry}/instrument_1/source_1")
     pattern = Pattern(NAME, path, dataset, frames, notices=notices, name=path.stem)
@@ -107,7 +101,45 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
     notices += [said] if said else []
     pattern.distance = number(find(detector, "distance"))[0] if isinstance(detector, h5py.Group) else None
     pattern.pixel_size = _pixels(detector)
-    return assemble_pattern(pattern, hints)
+    positions = None if hints.technique == "cdi" else _positions(file, entry, stored.shape)
+    if positions is None:
+        return assemble_pattern(pattern, hints)
+    return _ptychography(pattern, frames, positions, here, hints)
+
+
+def _positions(file: h5py.File, entry: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """(frame, 2), (y, x) in metres, where the beam met the sample: it is the sample whose translation CXI keeps."""
+    for place in ("sample_1/geometry_1/translation", "data_1/translation", "instrument_1/detector_1/translation"):
+        stored = find(file, f"{entry}/{place}")
+        if not isinstance(stored, h5py.Dataset) or stored.dtype.kind not in "iuf" or len(shape) != 3:
+            continue
+        if stored.shape in ((shape[0], 3), (shape[0], 2)) and len(np.unique(stored[()], axis=0)) > 1:
+            return -np.asarray(stored[()], dtype=float)[:, 1::-1]
+    return None
+
+
+def _ptychography(
+    pattern: Pattern, frames: LazyFrames, positions: np.ndarray, here: np.ndarray, hints: ReadHints
+) -> CdiScan:
+    """Frames as they are stored, squared where they are amplitudes; nothing of them is a rocking scan."""
+    path, notices = pattern.path, pattern.notices
+    if squared := (hints.values or pattern.values) == "amplitude":
+        notices.append("the file holds amplitudes; they were squared to intensities")
+    if shifted := hints.peak == "corner":
+        notices.append("the middle of each pattern was in its corners and was moved back, as asked")
+    elif pattern.shifted:
+        notices.append("the file calls its patterns FFT-shifted; they are shown as stored, peak='corner' moves them")
+    unpacked = Unpacked(frames, squared=squared, shifted=shifted)
+    shown, positions = of_places(unpacked, positions, here, hints, path)
+    notices += told_of_places(len(here), len(shown))
+    notices.append("pass technique='cdi' if they are a rocking scan after all")
+    mask = pattern.mask if pattern.mask is None or pattern.mask.ndim == 2 else None
+    pixel = (hints.pixel_size, hints.pixel_size) if hints.pixel_size else pattern.pixel_size
+    return CdiScan(
+        shown, mask, None, hints.energy_kev or pattern.energy_kev, pattern.distance, pixel, positions=positions,
+        name=pattern.name, source=Source(path.absolute(), pattern.dataset, pattern.format),
+        notices=tuple(dict.fromkeys(notices)), metadata={"technique": "ptychography"},
+    )  # fmt: skip
 
 
 def _entry(file: h5py.File, path: Path, hints: ReadHints) -> str:

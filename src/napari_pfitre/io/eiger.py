@@ -17,10 +17,12 @@ from ..errors import FormatError
 from ..frames import LazyFrames
 from ..scans import CdiScan
 from . import generic
+from .circles import add_circles
+from .fio import fio_near, read_fio
 from .foreign import is_eiger
 from .hdf5 import find, names, require, wanted
 from .hints import ReadHints
-from .masks import hinted_mask
+from .masks import gaps, hinted_mask
 from .parts import Parts
 from .patterns import Pattern, assemble_pattern
 from .stacks import open_stack
@@ -31,6 +33,7 @@ __all__ = ["NAME", "Joined", "detect", "read"]
 NAME = "Dectris Eiger"
 _SOFT_BITS = 0xFFFF  #: what NXdetector's pixel_mask says about the pixel itself; higher bits are about this picture
 _DETECTOR = "entry/instrument/detector"
+P10_CIRCLES = ("om", "phi", "chi", "mu", "gam", "del")
 
 detect = is_eiger
 
@@ -88,8 +91,25 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
         notices.append(f"the master announces {expected} frames and {frames.shape[0]} are there")
     if pattern.energy_kev is None:
         notices.append("energy and distance are not in this file; the master has them")
-    notices.append("a file of the detector knows nothing of the diffractometer; the voxel size is unknown")
+    _add_log(pattern, path, hints)
     return assemble_pattern(pattern, hints)
+
+
+def _add_log(pattern: Pattern, path: Path, hints: ReadHints) -> None:
+    """The angles of PETRA III's P10, whose log lies near the master."""
+    named = Path(hints.spec).expanduser() if hints.spec else None
+    log = fio_near(path) if named is None else named if named.suffix == ".fio" else None
+    if log is None:
+        pattern.notices.append("a file of the detector knows nothing of the diffractometer; the voxel size is unknown")
+        return
+    if not log.is_file():
+        raise FormatError(f"the log {log} is not there; name the .fio file of this scan with spec=")
+    scan = read_fio(log)
+    circles = {name: np.array([scan.motors[name]]) for name in P10_CIRCLES if name in scan.motors}
+    for name, values in scan.columns.items():
+        if (circle := name.split("(")[0]) in P10_CIRCLES:
+            circles[circle] = values
+    add_circles(pattern, "PETRA III P10", circles, log.name)
 
 
 def _frames(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> tuple[str, LazyFrames]:
@@ -121,7 +141,7 @@ def _source(file: h5py.File, name: str) -> str:
 def _mask(file: h5py.File, frames: LazyFrames) -> np.ndarray | None:
     """Pixels marked in the file, and gaps, which hold the largest value of the type in every frame."""
     first = np.asarray(frames[0])
-    mask = first == np.iinfo(first.dtype).max if first.dtype.kind == "u" else np.zeros(first.shape, dtype=bool)
+    mask = np.zeros(first.shape, dtype=bool) if (marked := gaps(first)) is None else marked
     for place in (f"{_DETECTOR}/pixel_mask", f"{_DETECTOR}/detectorSpecific/pixel_mask"):
         stored = find(file, place)
         if isinstance(stored, h5py.Dataset) and stored.shape == first.shape:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import h5py
 
@@ -25,7 +27,9 @@ def is_eiger(file: h5py.File) -> bool:
     data = find(file, "entry/data")
     numbered = isinstance(data, h5py.Group) and "data_000001" in data
     stored = find(file, "entry/data/data")
-    numbered_frames = isinstance(stored, h5py.Dataset) and "image_nr_low" in stored.attrs
+    numbered_frames = isinstance(stored, h5py.Dataset) and (
+        "image_nr_low" in stored.attrs or re.search(r"_data_\d{6}\.", Path(file.filename).name) is not None
+    )
     return named or numbered or numbered_frames or _has("entry/instrument/detector/detectorSpecific")(file)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from ..errors import FormatError, QuestionError
+from ..scans import CdiScan
 from .angles import Angles, parse_angles
 from .extras import Image, images
 from .foreign import metadata_only
 from .hdf5 import find, names, wanted
 from .hints import ReadHints
+from .masks import gaps, hinted_mask
 from .parts import Parts
+from .patterns import Pattern, assemble_pattern
 from .stacks import open_stack
 from .values import attribute
 
@@ -45,10 +49,16 @@ def _default_signal(file: h5py.File) -> h5py.Dataset | None:
     return None
 
 
-def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts:
-    """The dataset named by ``dataset=``, with the angles named by ``angles=``."""
+def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts | CdiScan:
+    """The dataset named by ``dataset=``, with the angles named by ``angles=``, or as a pattern when told so."""
     if hints.dataset is None:
         raise _question(file, path)
+    if hints.technique == "cdi":
+        frames, _ = open_stack(file, hints.dataset, hints, notices)
+        mask = hinted_mask(hints, path, frames.shape) if hints.mask else gaps(np.asarray(frames[0]))
+        pattern = Pattern(NAME, path, hints.dataset, frames, mask=mask, notices=notices, name=path.stem)
+        notices.append("only the frames were read: energy, angles and voxel size are unknown")
+        return assemble_pattern(pattern, hints)
     angles: Angles | None = None
     if hints.angles:
         angles = parse_angles(hints.angles, path)
@@ -67,7 +77,8 @@ def _question(file: h5py.File, path: Path) -> FormatError | QuestionError:
         listed = ", ".join(f"{image.path} {image.shape}" for image in found[:6])
         more = f" and {len(found) - 6} more" if len(found) > 6 else ""
         return QuestionError(
-            f"{path.name} has no layout that is known here; pass dataset= and angles= (candidates: {listed}{more})",
+            f"{path.name} has no layout that is known here; pass dataset= and angles=, of a diffraction pattern "
+            f"dataset= and technique='cdi' (candidates: {listed}{more})",
             hint="dataset",
             choices=tuple(image.path for image in found[:50]),
         )

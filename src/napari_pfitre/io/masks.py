@@ -15,7 +15,7 @@ from .numpy_files import arrays_of
 from .sniff import identify
 from .tiff_frames import TiffFrames
 
-__all__ = ["hinted_mask", "settled_mask"]
+__all__ = ["gaps", "hinted_mask", "settled_mask"]
 
 
 def settled_mask(values: np.ndarray, hints: ReadHints, what: str, path: Path) -> np.ndarray:
@@ -38,6 +38,14 @@ def settled_mask(values: np.ndarray, hints: ReadHints, what: str, path: Path) ->
             choices=("bad", "good"),
         )
     return marked
+
+
+def gaps(frame: np.ndarray) -> np.ndarray | None:
+    """Pixels of the largest value of an unsigned type, as detectors mark gaps and dead ones; None without any."""
+    if frame.dtype.kind != "u":
+        return None
+    marked = frame == np.iinfo(frame.dtype).max
+    return marked if marked.any() else None
 
 
 def hinted_mask(hints: ReadHints, path: Path, shape: tuple[int, ...]) -> np.ndarray:

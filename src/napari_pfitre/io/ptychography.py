@@ -28,7 +28,7 @@ from .parts import Parts
 from .stacks import open_stack
 from .values import energy_kev, length, number
 
-__all__ = ["NAME", "Unpacked", "detect", "read"]
+__all__ = ["NAME", "Unpacked", "detect", "of_places", "read", "told_of_places"]
 
 NAME = "NSLS-II ptychography"
 _DATASET = "/diffamp"
@@ -109,18 +109,9 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
         )
     if not here.any():
         raise FormatError(f"0 of {here.size} frames are present in {path.name}: nothing was written, get it again")
-    positions = _positions(file, stored.shape[0], path, notices)
-    frames: LazyFrames = Unpacked(stored, squared=squared, shifted=shifted)
-    kept = np.setdiff1d(np.flatnonzero(here), _excluded(hints, stored.shape[0], path))
-    if kept.size == 0:
-        raise ScanError(f"no frame of {path.name} is left; exclude fewer")
-    if kept.size < stored.shape[0]:
-        frames, positions = Selected(frames, kept), positions[kept]
-        notices.append(f"{stored.shape[0] - kept.size} of {stored.shape[0]} frames were left out with their places")
-    notices.append(
-        f"these are patterns of {kept.size} places of a sample (ptychography), to be looked at: no method here phases "
-        "them"
-    )
+    unpacked = Unpacked(stored, squared=squared, shifted=shifted)
+    frames, positions = of_places(unpacked, _positions(file, stored.shape[0], path, notices), here, hints, path)
+    notices += told_of_places(len(here), len(frames))
     energy, distance, pixel = _instrument(file, hints, notices)
     mask = hinted_mask(hints, path, frames.shape) if hints.mask else None
     return CdiScan(
@@ -128,6 +119,31 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
         source=Source(path.absolute(), _DATASET, NAME), notices=tuple(dict.fromkeys(notices)),
         metadata=_metadata(file, energy, distance, pixel, stored.shape),
     )  # fmt: skip
+
+
+def of_places(
+    frames: LazyFrames, positions: np.ndarray, here: np.ndarray, hints: ReadHints, path: Path
+) -> tuple[LazyFrames, np.ndarray]:
+    """The frames that were written and not left out, with their places.
+
+    Raises
+    ------
+    ScanError
+        When none is left.
+    """
+    kept = np.setdiff1d(np.flatnonzero(here), _excluded(hints, len(here), path))
+    if kept.size == 0:
+        raise ScanError(f"no frame of {path.name} is left; exclude fewer")
+    return (frames, positions) if kept.size == len(here) else (Selected(frames, kept), positions[kept])
+
+
+def told_of_places(stored: int, kept: int) -> list[str]:
+    """What such a scan is good for here, and how much of it was left out."""
+    left_out = [f"{stored - kept} of {stored} frames were left out with their places"] if kept < stored else []
+    about = (
+        f"these are patterns of {kept} places of a sample (ptychography), to be looked at: no method here phases them"
+    )
+    return [*left_out, about]
 
 
 def _excluded(hints: ReadHints, n: int, path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,7 @@ class FileReport:
         if self.pattern is not None:
             keys = ("name", "shape", "centre", "energy_kev", "distance", "pixel_size", "rocking_step")
             out["pattern"] = {key: getattr(self.pattern, key) for key in keys}
+            out["pattern"]["angles_deg"] = self.pattern.metadata.get("angles_deg")
             if self.pattern.positions is not None:
                 known = np.isfinite(self.pattern.positions).all()
                 out["pattern"]["positions"] = self.pattern.positions.tolist() if known else None
@@ -226,7 +228,16 @@ def _pattern_lines(scan: CdiScan) -> list[str]:
         _row("distance", "unknown" if scan.distance is None else f"{scan.distance:.4g} m"),
         _row("pixel size", pixel),
         *(place or [_row("rocking step", step)]),
+        *([_row("angles", _stood(angles))] if (angles := scan.metadata.get("angles_deg")) else []),
     ]
+
+
+def _stood(angles: Mapping[str, float | list[float]]) -> str:
+    """Where circles stood, and from where to where the one went that moved."""
+    return ", ".join(
+        f"{name} {v:.5g}°" if isinstance(v, float) else f"{name} {v[0]:.5g}° to {v[1]:.5g}°"
+        for name, v in angles.items()
+    )
 
 
 def _places(positions: np.ndarray) -> str:
