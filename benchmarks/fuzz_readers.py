@@ -1,282 +1,45 @@
-"""Mutated files against the readers:  python benchmarks/fuzz_readers.py [--files 5000] [--seed 0] [--first 0]
+"""Mutated files against the readers:  python benchmarks/fuzz_readers.py [--files 5000] [--seed 0] [--journal FILE]
 
-Every file is a small scan, pattern or volume in one of the layouts that are read, with one to three things done to it:
-bytes overwritten, cut off, members deleted, types, shapes and attributes replaced, links bent. Reading it may end in a
-scan, a question or a sentence. A traceback, more than 5 s or more than 1 GB is a failure; so is a reader that dies.
+Every file is a small scan, pattern or volume in one of the layouts that are read, with one to three things done to it
+(mutations.py). Reading it may end in a scan, a question or a sentence. A traceback, more than 5 s of computing or more
+than 1 GB is a failure; so is a reader that hangs or dies.
 
-Readers run in a process of their own, which is given the next file when it is done with the last one. A file depends on
-the seed and its number alone: a run that was ended goes on with `--first`, and several may share the numbers.
+Files are made and read in two processes of their own, which are given the next number when they are done with the last
+one; either may die of what it is given. A file depends on the seed and its number alone. With a journal, a line a file,
+a run that was ended goes on where it was when it is started again; the summary is of all that the journal holds, and it
+is printed however the run ends (Ctrl-C, a signal, a time limit).
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "io"))
 import beamline_files  # the tests' writers of small files in the layouts of beamlines
 import pattern_files
 
+from mutations import mutated
+
 SECONDS, BYTES = 5.0, 1_000_000_000
-Rng = np.random.Generator
 
 
 def bases(folder: Path) -> list[Path]:
     """One file of each layout."""
     return [write(folder) for write in (beamline_files.LAYOUTS | pattern_files.LAYOUTS).values()]
-
-
-# -- what is done to the bytes
-
-
-def _overwrite(path: Path, rng: Rng, start: int, stop: int) -> None:
-    data = bytearray(path.read_bytes())
-    stop = min(stop, len(data))
-    if start >= stop:
-        return
-    at, length = int(rng.integers(start, stop)), int(rng.choice([1, 2, 4, 8, 64]))
-    values = {0: bytes(length), 1: b"\xff" * length, 2: rng.bytes(length)}[int(rng.integers(3))]
-    data[at : at + length] = values[: len(data) - at]
-    path.write_bytes(data)
-
-
-def overwrite_anywhere(path: Path, rng: Rng) -> None:
-    _overwrite(path, rng, 0, path.stat().st_size)
-
-
-def overwrite_the_beginning(path: Path, rng: Rng) -> None:
-    _overwrite(path, rng, 0, 2048)
-
-
-def overwrite_much(path: Path, rng: Rng) -> None:
-    for _ in range(int(rng.integers(5, 60))):
-        _overwrite(path, rng, 48, path.stat().st_size)
-
-
-def copy_a_piece_elsewhere(path: Path, rng: Rng) -> None:
-    data = bytearray(path.read_bytes())
-    length = int(rng.choice([8, 16, 64, 512]))
-    if len(data) > length:
-        source, goal = (int(n) for n in rng.integers(0, len(data) - length, 2))
-        data[goal : goal + length] = data[source : source + length]
-        path.write_bytes(data)
-
-
-def bend_an_address(path: Path, rng: Rng) -> None:
-    """Metadata are held together by 8-byte addresses: one that points to another place makes loops and nonsense."""
-    data = np.frombuffer(path.read_bytes(), np.uint8).copy()
-    words = data[: data.size // 8 * 8].view("<u8")
-    found = np.flatnonzero((words > 40) & (words < data.size))
-    if found.size > 1:
-        one, other = rng.choice(found, 2, replace=False)
-        words[one] = words[other] if rng.random() < 0.7 else int(rng.integers(0, data.size))
-    path.write_bytes(data.tobytes())
-
-
-def truncate(path: Path, rng: Rng) -> None:
-    os.truncate(path, int(rng.integers(0, path.stat().st_size + 1)))
-
-
-def append(path: Path, rng: Rng) -> None:
-    with open(path, "ab") as file:
-        file.write(rng.bytes(int(rng.integers(1, 4096))))
-
-
-# -- what is done to the members
-
-
-def _members(file: h5py.File, rng: Rng) -> tuple[list[str], list[str]]:
-    datasets: list[str] = []
-    groups: list[str] = ["/"]
-    file.visititems(lambda name, thing: (datasets if isinstance(thing, h5py.Dataset) else groups).append(name))
-    return datasets, groups
-
-
-def _odd_values(rng: Rng) -> Callable[[h5py.Group, str, tuple[int, ...]], object]:
-    def huge(group, name, shape):
-        rank = int(rng.integers(1, 5))
-        sizes = tuple(int(n) for n in rng.choice([3, 1000, 10**6, 10**9, 2**40], rank))
-        total = np.prod(np.array(sizes, float))
-        chunks = tuple(min(n, 16) for n in sizes)
-        return group.create_dataset(name, sizes, "u2", chunks=chunks if total < 1e17 or rng.random() < 0.5 else None)
-
-    def bomb(group, name, shape):
-        side = 4096
-        stored = group.create_dataset(name, (64, side, side), "u1", chunks=(64, side, side // 4), compression="gzip")
-        stored.id.write_direct_chunk((0, 0, 0), _BOMB)
-        return stored
-
-    def typed(kind):
-        def make(group, name, shape):
-            return group.create_dataset(name, data=np.resize(np.arange(7), shape or (1,)).astype(kind))
-
-        return make
-
-    def strings(group, name, shape):
-        return group.create_dataset(name, data=np.full(shape or (1,), b"38.2nm\xff"))
-
-    def ragged(group, name, shape):
-        return group.create_dataset(name, (3,), h5py.vlen_dtype(np.int32))
-
-    def text(group, name, shape):
-        return group.create_dataset(name, data="NXtomo\0\xe4" * int(rng.integers(1, 50)), dtype=h5py.string_dtype())
-
-    def empty(group, name, shape):
-        return group.create_dataset(name, data=h5py.Empty("f4"))
-
-    def none(group, name, shape):
-        return group.create_dataset(name, (0, *shape[1:]), "f4")
-
-    def reference(group, name, shape):
-        return group.create_dataset(name, data=group.file.ref, dtype=h5py.ref_dtype)
-
-    def compound(group, name, shape):
-        return group.create_dataset(name, data=np.zeros(shape or (1,), [("real", "f4"), ("imag", "f4")]))
-
-    def opaque(group, name, shape):
-        return group.create_dataset(name, data=np.zeros(shape or (1,), "V5"))
-
-    def enumerated(group, name, shape):
-        kind = h5py.enum_dtype({"A": 0, "B": 1}, basetype="i1")
-        return group.create_dataset(name, data=np.zeros(shape or (1,), "i1"), dtype=kind)
-
-    def other_shape(group, name, shape):
-        rank = int(rng.integers(0, 6))
-        return group.create_dataset(name, data=rng.random(tuple(int(n) for n in rng.integers(1, 9, rank))))
-
-    def not_numbers(group, name, shape):
-        values = rng.choice([np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0], shape or (1,))
-        return group.create_dataset(name, data=values)
-
-    kinds = ["f2", "f8", ">u2", "i8", "u8", "c8", "?", "i1", "longdouble"]
-    makers = [huge, bomb, strings, ragged, text, empty, none, reference, compound, opaque, enumerated, other_shape,
-              not_numbers, *map(typed, kinds)]  # fmt: skip
-    return makers[int(rng.integers(len(makers)))]
-
-
-def _bomb() -> bytes:
-    import zlib
-
-    return zlib.compress(bytes(64 * 4096 * 1024), 9)
-
-
-_BOMB = _bomb()
-
-
-def replace_a_dataset(path: Path, rng: Rng) -> None:
-    with h5py.File(path, "a") as file:
-        datasets, _ = _members(file, rng)
-        if not datasets:
-            return
-        name = str(rng.choice(datasets))
-        attributes, shape = dict(file[name].attrs), file[name].shape or ()
-        del file[name]
-        try:
-            stored = _odd_values(rng)(file["/"], name, shape)
-        except (ValueError, TypeError, OverflowError):  # sizes that HDF5 itself refuses
-            return
-        if rng.random() < 0.7:
-            for key, value in attributes.items():
-                stored.attrs[key] = value
-
-
-def delete_a_member(path: Path, rng: Rng) -> None:
-    with h5py.File(path, "a") as file:
-        datasets, groups = _members(file, rng)
-        names = [name for name in datasets + groups if name != "/"]
-        if names:
-            del file[str(rng.choice(names))]
-
-
-def bend_a_link(path: Path, rng: Rng) -> None:
-    with h5py.File(path, "a") as file:
-        datasets, groups = _members(file, rng)
-        if not datasets:
-            return
-        name, other = (str(name) for name in rng.choice(datasets + groups[1:], 2))
-        del file[name]
-        choice = int(rng.integers(6))
-        if choice == 0:
-            file[name] = h5py.SoftLink("/" + name)
-        elif choice == 1:
-            file[name] = h5py.SoftLink("/nowhere/at/all")
-        elif choice == 2:
-            file[name] = h5py.ExternalLink("gone.h5", "/data")
-        elif choice == 3:
-            file[name] = h5py.ExternalLink(path.name, "/" + name)
-        elif choice == 4:
-            file[name] = file["/"]
-        elif other in file:
-            file[name] = h5py.SoftLink("/" + other)
-
-
-def replace_attributes(path: Path, rng: Rng) -> None:
-    values: list[object] = [
-        b"\xe4\xff", h5py.Empty("S1"), np.array([b"deg", b"rad"]), "x" * 3000, 3, -1.0, np.nan, 1e308, "1 m", "rad",
-        np.zeros(3), np.arange(40), np.array([], float), True, np.float16(3), 1 + 2j, "data", "/", "..", "z:y:x",
-    ]  # fmt: skip
-    names = ["units", "unit", "axes", "signal", "default", "definition", "NX_class", "creator", "voxel_size", "scale",
-             "offset", "centre", "energy_kev", "pixel_size", "dim0", "emd_group_type", "nangles"]  # fmt: skip
-    with h5py.File(path, "a") as file:
-        datasets, groups = _members(file, rng)
-        for _ in range(int(rng.integers(1, 5))):
-            thing = file[str(rng.choice(datasets + groups))]
-            present = list(thing.attrs)
-            name = str(rng.choice(present if present and rng.random() < 0.6 else names))
-            thing.attrs[name] = values[int(rng.integers(len(values)))]
-
-
-def change_values(path: Path, rng: Rng) -> None:
-    with h5py.File(path, "a") as file:
-        datasets, _ = _members(file, rng)
-        stored = file[str(rng.choice(datasets))] if datasets else None
-        if stored is None or stored.dtype.kind not in "iuf" or not stored.size:
-            return
-        values = np.array(stored[()], dtype=float)
-        flat = values.reshape(-1)
-        where = rng.random(flat.size) < rng.choice([0.02, 0.5, 1.0])
-        flat[where] = (
-            rng.choice([0.0, 1.0, -1.0, 3.0, 1e9, 1e300]) if rng.random() < 0.6 else rng.normal(size=where.sum())
-        )
-        limits = (np.finfo if stored.dtype.kind == "f" else np.iinfo)(stored.dtype)
-        stored[()] = np.clip(values, float(limits.min), float(limits.max) * 0.999).astype(stored.dtype)
-
-
-BYTES_DONE = (overwrite_anywhere, overwrite_the_beginning, overwrite_much, copy_a_piece_elsewhere, bend_an_address,
-              truncate, append)  # fmt: skip
-MEMBERS_DONE = (replace_a_dataset, delete_a_member, bend_a_link, replace_attributes, change_values)
-
-
-def mutated(base: Path, path: Path, rng: Rng) -> list[str]:
-    """Write a copy of `base` to `path` with some things done to it; their names."""
-    path.write_bytes(base.read_bytes())
-    done = []
-    if h5py.is_hdf5(base) and rng.random() < 0.7:
-        for _ in range(int(rng.integers(1, 3))):
-            change = MEMBERS_DONE[int(rng.integers(len(MEMBERS_DONE)))]
-            try:
-                change(path, rng)
-            except (KeyError, RuntimeError, OSError, ValueError):  # an earlier change left nothing to do this to
-                continue
-            done.append(change.__name__)
-    if not done or rng.random() < 0.4:
-        change = BYTES_DONE[int(rng.integers(len(BYTES_DONE)))]
-        change(path, rng)
-        done.append(change.__name__)
-    return done
-
-
-# -- reading
 
 
 def read(path: Path) -> str:
@@ -314,8 +77,14 @@ def read(path: Path) -> str:
     return "question" if isinstance(report.problem, QuestionError) else "refused"
 
 
-def serve() -> None:
-    """The process of the readers: a path a line, an outcome a line."""
+def make(line: str) -> str:
+    """Write a mutated file: base, path, seed and number on a line → what was done."""
+    base, path, seed, number = line.split("\t")
+    return "+".join(mutated(Path(base), Path(path), np.random.default_rng([int(seed), int(number)])))
+
+
+def serve(work) -> None:
+    """A process that answers a line with a line: CPU seconds and peak memory of the work, and what came of it."""
     import traceback
     import warnings
 
@@ -324,43 +93,136 @@ def serve() -> None:
     warnings.simplefilter("error")
     process = psutil.Process()
     for line in sys.stdin:
+        before = sum(process.cpu_times()[:2])
+        with contextlib.suppress(OSError):  # from now on, where the system can
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         try:
-            outcome = read(Path(line.rstrip("\n")))
+            outcome = work(line.rstrip("\n"))
         except MemoryError:
             outcome = "FAILED MemoryError"
         except BaseException:
             outcome = "FAILED " + " | ".join(traceback.format_exc().strip().split("\n")[-7:])
-        print(process.memory_info().rss, outcome, flush=True)
+        used = sum(process.cpu_times()[:2]) - before
+        print(json.dumps([used, _peak(process), outcome]), flush=True)
 
 
-class Reader:
+def _peak(process) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    return process.memory_info().rss
+
+
+class Child:
     """The other end of `serve`."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, __file__, "--serve"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)  # fmt: skip
+    def __init__(self, what: str):
+        self.what = what
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", what],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
 
-    def ask(self, path: Path) -> tuple[str, float, int]:
-        """Outcome, seconds, bytes of memory."""
-        import select
+    def ask(self, line: str) -> tuple[float, int, str]:
+        """CPU seconds, bytes of memory, outcome; a child that is gone or says nothing any more is replaced."""
+        said = ""
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            ready, _, _ = select.select([self.process.stdout], [], [], 4 * SECONDS)
+            said = self.process.stdout.readline() if ready else "hung"
+        with contextlib.suppress(ValueError):
+            used, memory, outcome = json.loads(said)
+            return float(used), int(memory), str(outcome)
+        self.close(kill=True)
+        code = self.process.returncode
+        self.__init__(self.what)
+        return 0.0, 0, "FAILED hung" if said == "hung" else f"FAILED died ({code})"
 
-        start = time.perf_counter()
-        self.process.stdin.write(f"{path}\n")
-        self.process.stdin.flush()
-        ready, _, _ = select.select([self.process.stdout], [], [], 4 * SECONDS)
-        said = self.process.stdout.readline() if ready else ""
-        seconds = time.perf_counter() - start
-        if said:
-            memory, _, outcome = said.rstrip("\n").partition(" ")
-            return outcome, seconds, int(memory)
-        self.process.kill()
-        code = self.process.wait()
-        self.__init__()
-        return ("FAILED hung" if not ready else f"FAILED died ({code})"), seconds, 0
-
-    def close(self) -> None:
-        self.process.stdin.close()
+    def close(self, kill: bool = False) -> None:
+        if kill:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # with the process that walks files for it
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
+
+
+class Record:
+    """What came of the files so far, those in the journal of earlier runs with them."""
+
+    def __init__(self, seed: int, journal: Path | None):
+        self.seed, self.journal = seed, journal
+        self.lines: dict[int, dict] = {}
+        if journal is not None and journal.exists():
+            for line in journal.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError, KeyError):  # the last line of a run that was killed
+                    entry = json.loads(line)
+                    if entry["seed"] == seed:
+                        self.lines[entry["number"]] = entry
+
+    def add(self, **entry) -> None:
+        entry = {"seed": self.seed, **entry}
+        self.lines[entry["number"]] = entry
+        if self.journal is not None:
+            with open(self.journal, "a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def summary(self) -> int:
+        """Print it; the number of failures."""
+        entries = list(self.lines.values())
+        counts = collections.Counter(e["outcome"].split(" ")[0] if e["failed"] else e["outcome"] for e in entries)
+        failures = [entry for entry in entries if entry["failed"]]
+        for entry in failures:
+            print(
+                f"{entry['number']} {entry['base']} {entry['done']}: {entry['outcome']} "
+                f"({entry['seconds']:.1f} s, {entry['memory'] / 1e6:.0f} MB)"
+            )
+        print(", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
+        slowest = max((e["seconds"] for e in entries), default=0.0)
+        largest = max((e["memory"] for e in entries), default=0)
+        print(
+            f"{len(entries)} files of seed {self.seed}, {len(failures)} failures, slowest {slowest:.1f} s of computing"
+            f", most memory {largest / 1e6:.0f} MB",
+            flush=True,
+        )
+        return len(failures)
+
+
+def run(given: argparse.Namespace, record: Record) -> None:
+    """The files that the record does not have yet."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        (Path(name) / "bases").mkdir()
+        originals = bases(Path(name) / "bases")
+        maker, reader = Child("make"), Child("read")
+        stack.callback(lambda: (maker.close(kill=True), reader.close(kill=True)))
+        reader.ask(str(originals[0]))
+        end = time.monotonic() + given.minutes * 60
+        for number in range(given.first, given.first + given.files):
+            if number in record.lines:
+                continue
+            if time.monotonic() > end:
+                return
+            base = originals[number % len(originals)]
+            path = Path(name) / f"{number}{base.suffix}"
+            _, _, done = maker.ask(f"{base}\t{path}\t{given.seed}\t{number}")
+            if done in ("FAILED hung", "FAILED MemoryError") or done.startswith("FAILED died"):
+                # HDF5 did not come to terms with its own file: whatever is there is read
+                done = "a half-made file"
+            elif done.startswith("FAILED"):
+                raise RuntimeError(f"file {number} cannot be made: {done}")
+            if not path.exists():
+                path.touch()
+            seconds, memory, outcome = reader.ask(str(path))
+            failed = outcome.startswith("FAILED") or seconds > SECONDS or memory > BYTES
+            record.add(number=number, base=base.stem, done=done, outcome=outcome, seconds=seconds, memory=memory,
+                       failed=failed)  # fmt: skip
+            if failed and given.keep:
+                given.keep.mkdir(exist_ok=True, parents=True)
+                path.replace(given.keep / f"{number}-{base.name}")
+            path.unlink(missing_ok=True)
 
 
 def main() -> None:
@@ -368,38 +230,28 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
+    parser.add_argument("--minutes", type=float, default=1e6, help="stop after this time, with a summary")
+    parser.add_argument("--journal", type=Path, help="a line a file; files that have one are not tried again")
     parser.add_argument("--keep", type=Path, help="folder for the files that made a reader fail")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", choices=["read", "make"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve()
+        serve(make if given.serve == "make" else lambda line: read(Path(line)))
         return
-    counts: collections.Counter[str] = collections.Counter()
-    slowest, largest, failures = 0.0, 0, 0
-    with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "bases").mkdir()
-        originals = bases(Path(name) / "bases")
-        reader = Reader()
-        reader.ask(originals[0])
-        for number in range(given.first, given.first + given.files):
-            rng = np.random.default_rng([given.seed, number])
-            base = originals[number % len(originals)]
-            path = Path(name) / f"{number}{base.suffix}"
-            done = mutated(base, path, rng)
-            outcome, seconds, memory = reader.ask(path)
-            slowest, largest = max(slowest, seconds), max(largest, memory)
-            failed = outcome.startswith("FAILED") or seconds > SECONDS or memory > BYTES
-            counts[outcome.split(" ")[0] if failed else outcome] += 1
-            if failed:
-                failures += 1
-                print(f"{number} {base.stem} {'+'.join(done)}: {outcome} ({seconds:.1f} s, {memory / 1e6:.0f} MB)")
-                if given.keep:
-                    given.keep.mkdir(exist_ok=True)
-                    path.replace(given.keep / f"{number}-{base.name}")
-            path.unlink(missing_ok=True)
-        reader.close()
-    print(", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
-    print(f"{given.files} files, {failures} failures, slowest {slowest:.1f} s, most memory {largest / 1e6:.0f} MB")
+
+    def stop(*_) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    record = Record(given.seed, given.journal)
+    try:
+        run(given, record)
+    except KeyboardInterrupt:
+        print("stopped")
+    finally:
+        failures = record.summary()
     sys.exit(failures > 0)
 
 

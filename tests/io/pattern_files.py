@@ -214,5 +214,7 @@ def write_nanomax(folder: Path, data: np.ndarray, linked: bool = False) -> Path:
 LAYOUTS = {
     "cxi": lambda folder: write_cxi(folder / "cxi.cxi", counts(), np.zeros(SHAPE, np.uint8)),
     "diffamp": lambda folder: write_diffamp(folder / "diffamp.h5", counts(), np.zeros((2, SHAPE[0]))),
+    "soleil": lambda folder: write_soleil(folder, counts()),
+    "nanomax": lambda folder: write_nanomax(folder, counts()),
     "npz": lambda folder: write_npz(folder / "array.npz", counts()),
 }

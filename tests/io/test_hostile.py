@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -268,3 +269,20 @@ def test_mutated_files_end_in_a_scan_or_a_sentence(tmp_path, fuzz, layout):
         fuzz.mutated(base, path, rng)
         outcomes.add(fuzz.read(path))
     assert outcomes <= {"scan", "pattern", "volume", "question", "refused", "scan that cannot be read"}
+
+
+def test_a_fuzzing_run_that_is_ended_sums_up_and_goes_on(tmp_path):
+    script, journal = Path(__file__).parents[2] / "benchmarks" / "fuzz_readers.py", tmp_path / "journal.jsonl"
+    words = [sys.executable, str(script), "--seed", "3", "--journal", str(journal)]
+    with subprocess.Popen([*words, "--files", "100000"], stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not (journal.exists() and journal.stat().st_size):
+            time.sleep(0.05)
+        process.terminate()
+        said = process.stdout.read()
+    assert re.search(r"stopped\n.*\n[1-9]\d* files of seed 3, 0 failures", said)
+    with open(journal, "a", encoding="utf-8") as file:
+        file.write('{"seed": 3, "num')  # killed while it wrote
+    done = len(journal.read_text(encoding="utf-8").splitlines()) - 1
+    result = subprocess.run([*words, "--files", str(done + 3)], stdout=subprocess.PIPE, text=True, check=False)
+    assert f"{done + 3} files of seed 3, 0 failures" in result.stdout
+    assert result.returncode == 0

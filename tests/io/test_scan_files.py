@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 
 import h5py
@@ -236,44 +233,6 @@ def test_frames_are_asked_for_block_by_block(tmp_path, monkeypatch):
         write_scan(TomoScan(Asked(), np.linspace(0, 3, 50)), tmp_path / f"{form.layout}.h5", layout=form.layout)
         assert max(asked) == 8
         assert sum(asked) == 50
-
-
-KILLED = """
-import sys, time
-import numpy as np
-from napari_pfitre.frames import LazyFrames
-from napari_pfitre.io import write_scan
-from napari_pfitre.scans import TomoScan
-
-class Slow(LazyFrames):
-    shape, dtype = (2000, 128, 128), np.dtype(np.float32)
-    def read(self, frames, rows, columns):
-        if frames.start >= 900:
-            print("half", flush=True)
-            time.sleep(60)
-        return np.ones([s.stop - s.start for s in (frames, rows, columns)], np.float32)
-
-write_scan(TomoScan(Slow(), np.linspace(0, 3, 2000)), sys.argv[1], layout=sys.argv[2], overwrite=True)
-"""
-
-
-@pytest.mark.parametrize("layout", [row.layout for row in SCAN_FORMATS])
-@pytest.mark.parametrize("old", [True, False])
-def test_a_writer_that_is_killed_leaves_the_old_file_or_none(tmp_path, layout, old):
-    path = tmp_path / "scan.h5"
-    if old:
-        write_scan(scan(), path, layout=layout)
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(path), layout], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "half\n"
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    if old:
-        np.testing.assert_array_equal(read_scan(path).projections[:], PROJECTIONS)
-    else:
-        assert not path.exists()
 
 
 def test_the_command_line_knows_every_format():

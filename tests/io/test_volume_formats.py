@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import h5py
 import mrcfile
@@ -172,44 +168,6 @@ def test_mrc_is_valid_by_its_own_checker(tmp_path, capsys):
         assert float(mrc.voxel_size.z) == pytest.approx(250)
         assert float(mrc.header.dmean) == pytest.approx(DATA.mean(), abs=1e-6)
         assert float(mrc.header.rms) == pytest.approx(DATA.std(), rel=1e-5)
-
-
-KILLED = """
-import sys, time
-import numpy as np
-from napari_pfitre.frames import LazyFrames
-from napari_pfitre.io import write_volume
-from napari_pfitre.results import Volume
-
-class Slow(LazyFrames):
-    shape, dtype = (200, 16, 16), np.dtype(np.float32)
-    def read(self, frames, rows, columns):
-        if frames.start == 100:
-            print("half", flush=True)
-            time.sleep(60)
-        return np.ones([s.stop - s.start for s in (frames, rows, columns)], np.float32)
-
-write_volume(Volume(Slow()), sys.argv[1], layout=sys.argv[2], overwrite=True)
-"""
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("old", [True, False])
-def test_a_writer_that_is_killed_leaves_the_old_file_or_none(tmp_path, layout, old):
-    path = tmp_path / name_of(layout)
-    if old:
-        write_volume(VOLUME, path, layout=layout)
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(path), layout], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "half\n"
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    if old:
-        np.testing.assert_array_equal(read_volume(path).data, DATA)
-    else:
-        assert not path.exists()
 
 
 @pytest.mark.parametrize("damage", ["block", "metadata", "array"])

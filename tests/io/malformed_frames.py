@@ -1,6 +1,6 @@
 """Malformed cases that lie in the frames: values no detector gives, patterns, parts that are missing, frames twice.
 
-The numbers are those of `test_malformed`.
+The numbers are those of `malformed_layouts`.
 """
 
 from __future__ import annotations
@@ -9,28 +9,15 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pytest
 from beamline_files import COUNTS, DEGREES, write_datasets, write_exchange, write_nxtomo, write_pyxrf_folder
+from malformed_layouts import exchange, with_value
 from pattern_files import counts, write_cxi, write_diffamp, write_eiger
 
 from napari_pfitre.errors import FormatError, QuestionError
-from napari_pfitre.io import inspect_file, read_scan
-from napari_pfitre.preprocess import prepare
 
 PATTERN = counts()
 FLATS = np.full((3, 4, 6), 4000, np.uint16)
 LOGARITHM = -np.log(np.clip(COUNTS / 4000, 1e-3, 2))
-
-
-def exchange(**changes):
-    return lambda folder: write_exchange(folder / "scan.h5", **changes)
-
-
-def with_value(*values, data=COUNTS, dtype=None):
-    out = data.astype(dtype or data.dtype)
-    for at, value in values:
-        out[at] = value
-    return out
 
 
 #: number and what: file, what preparing says of it, and where its values are compared with those of the sound scan
@@ -66,18 +53,6 @@ PREPARED = {
         np.s_[:, :3, :],
     ),
 }
-
-
-@pytest.mark.parametrize("case", PREPARED)
-def test_preparing_tells_what_it_mended_and_mends_nothing_else(tmp_path, case):
-    build, said, elsewhere = PREPARED[case]
-    sound = prepare(read_scan(write_exchange(tmp_path / "sound.h5", flats=FLATS)))
-    made = prepare(read_scan(build(tmp_path)))
-    assert any(said in notice for notice in made.notices), made.notices
-    values = np.asarray(made.projections[:])
-    assert np.isfinite(values).all()
-    assert np.abs(values).max() < 10  # 65486 for 50 − 100 would be seen as a beam sixteen times as bright
-    np.testing.assert_allclose(values[elsewhere], np.asarray(sound.projections[:])[elsewhere], atol=1e-6)
 
 
 def in_place_of_data(make):
@@ -213,20 +188,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_it_is_asked_or_refused_in_a_sentence(tmp_path, case):
-    build, error, said, hint = REFUSED[case]
-    path = build(tmp_path)
-    with pytest.raises(error, match=said) as caught:
-        read_scan(path)
-    assert "\n" not in str(caught.value)
-    assert type(caught.value) is error
-    assert getattr(caught.value, "hint", None) == hint
-    report = inspect_file(path)
-    assert not report.usable  # nothing was guessed instead
-    assert str(report.problem) == str(caught.value)
-
-
 def renumbered(folder: Path) -> Path:
     master = write_eiger(folder, PATTERN)
     with h5py.File(master, "a") as file:
@@ -321,17 +282,3 @@ READ = {
         lambda s: s.shape[0] == 21,
     ),
 }
-
-
-@pytest.mark.parametrize("case", READ)
-def test_it_is_read_and_what_was_assumed_is_said(tmp_path, case):
-    build, hints, said, holds = READ[case]
-    scan = read_scan(build(tmp_path), **hints)
-    assert holds(scan)
-    if said is not None:
-        assert any(said in notice for notice in scan.notices), scan.notices
-
-
-def test_51_the_same_angle_with_other_frames_is_no_frame_twice(tmp_path):
-    scan = read_scan(write_exchange(tmp_path / "scan.h5", theta=AGAIN))
-    assert not any("same values" in notice for notice in scan.notices)
