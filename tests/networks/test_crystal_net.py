@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_pfitre.metrics import compare
 from napari_pfitre.networks import CrystalNet
 from napari_pfitre.networks.crystal_frame import OVERSAMPLING, filled, frame_of, oversampling_of
 from napari_pfitre.networks.crystal_guess import VIEWS, _turned, _turned_back, best_guess, guesses
@@ -16,6 +17,7 @@ from napari_pfitre.networks.crystal_net import (
     fold,
     transform,
     transform_back,
+    twin,
     unfold,
 )
 from napari_pfitre.twin.crystals import Crystals
@@ -198,7 +200,7 @@ class Oracle(CrystalNet):
         return torch.stack(answers)
 
 
-def test_the_answer_that_fits_best_is_kept():
+def test_the_answer_that_fits_best_counts_most():
     crystal = Crystals(8, size=32, oversampling=(1.9, 2.2), photons=(1e7, 1e7), spoil=0.0, off_centre=0.0)[3]
     edge = (BOX - INNER) // 2
     cut = (slice(edge, -edge),) * 3
@@ -206,11 +208,40 @@ def test_the_answer_that_fits_best_is_kept():
     found = guesses(oracle, torch.from_numpy(crystal.intensity), None, (OVERSAMPLING,) * 3, tries=4, keep=3)
     assert len(found) == 3
     assert found[0].misfit < 0.05
-    assert found[0].misfit < found[1].misfit <= found[2].misfit
+    assert found[0].misfit == pytest.approx(found[1].misfit, abs=1e-3)  # the others hardly count beside the right one
+    assert found[1].misfit < found[2].misfit
     solid = torch.from_numpy(crystal.support) > 0.9
     product = (found[0].psi * torch.from_numpy(crystal.object).conj())[solid]
     assert float(torch.angle(product / product.mean()).abs().mean()) < 0.3
     assert oracle.asked == 2
+
+
+class Unsure(Oracle):
+    """Right but for a phase that differs by view, and every other time the twin."""
+
+    def forward(self, amplitude, known):
+        generator, answers = torch.Generator().manual_seed(self.asked), []
+        for i in range(len(amplitude)):
+            rough = torch.nn.functional.avg_pool3d(torch.randn(1, 1, *(INNER,) * 3, generator=generator), 5, 1, 2)[0, 0]
+            own = self.psi * torch.exp(5j * rough + 1j * i), self.support
+            psi, support = (twin(part) for part in own) if i % 2 else own
+            psi, support = (_turned(part, *VIEWS[i]) for part in (psi, support))
+            u = 30 * psi / psi.abs().clamp(min=1e-6)
+            answers.append(torch.stack([20 * (support - 0.5), u.real, u.imag]))
+        self.asked += 1
+        return torch.stack(answers)
+
+
+def test_what_answers_agree_on_is_nearer_than_any_of_them():
+    crystal = Crystals(8, size=32, oversampling=(1.9, 2.2), photons=(1e7, 1e7), spoil=0.0, off_centre=0.0)[3]
+    edge = (BOX - INNER) // 2
+    cut = (slice(edge, -edge),) * 3
+    unsure = Unsure(torch.from_numpy(crystal.object)[cut], torch.from_numpy(crystal.support)[cut])
+    found = guesses(unsure, torch.from_numpy(crystal.intensity), None, (OVERSAMPLING,) * 3, tries=10, keep=9)
+    errors = [
+        compare(guess.psi.numpy(), crystal.object, true_support=crystal.support > 0.5).phase_rmse for guess in found
+    ]
+    assert errors[0] < 0.7 * min(errors[1:])
 
 
 def test_one_try_is_one_question(net, crystals):

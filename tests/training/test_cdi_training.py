@@ -12,13 +12,13 @@ import torch
 from napari_pfitre import finish
 from napari_pfitre.errors import OptionError, ScanError, WeightsError
 from napari_pfitre.networks import CrystalNet, load_network
-from napari_pfitre.networks.crystal_net import as_object
+from napari_pfitre.networks.crystal_net import as_object, twin
 from napari_pfitre.scans import CdiScan
 from napari_pfitre.training.cdi import CdiTrainOptions, checks, loop, train_cdi, tune_cdi
 from napari_pfitre.training.cdi.checks import errors
 from napari_pfitre.training.cdi.data import IN_FRAME, CrystalStream, _arrays, _turned_over, stacked
 from napari_pfitre.training.cdi.loop import CdiTraining
-from napari_pfitre.training.cdi.losses import crystal_loss, inner, modulus_misfit, twin
+from napari_pfitre.training.cdi.losses import crystal_loss, inner, modulus_misfit
 from napari_pfitre.training.keeping import read_checkpoint, write_checkpoint
 from napari_pfitre.twin.crystals import Crystals
 

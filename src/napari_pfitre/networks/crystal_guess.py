@@ -1,12 +1,13 @@
-"""What `CrystalNet` makes of a pattern of any size: several answers, and the one that fits the pattern best.
+"""What `CrystalNet` makes of a pattern of any size: several answers, and what they agree on.
 
 A pattern turned over has its crystal turned over; the network, which is no function of that symmetry, answers a little
-differently each time. Half of the tries use the oversampling that was given, the others that of the best shape found
-by then.
+differently each time. The first tries use the oversampling that was given, the others that of the best shape found by
+then. Their mean, those counting most that fit the pattern best, is nearer to the crystal than any of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,15 +15,18 @@ import torch
 from torch.nn import functional as F
 
 from .crystal_frame import Frame, frame_of, oversampling_of
-from .crystal_net import BOX, INNER, CrystalNet, as_object, transform
+from .crystal_net import BOX, INNER, PIXELS, CrystalNet, as_object, transform, twin
 
 __all__ = ["Guess", "best_guess", "guesses"]
 
-PIXELS = (-3, -2, -1)
 #: Axes reversed, and whether the last two are exchanged: the first tries differ the most.
 VIEWS: tuple[tuple[tuple[int, ...], bool], ...] = tuple(
     (flips, swap) for swap in (False, True) for flips in ((), (-3,), (-2,), (-1,), (-3, -2), (-3, -1), (-2, -1), PIXELS)
 )
+
+
+FIRST = 2  #: tries with the oversampling that was given
+SPREAD = 0.01  #: of misfit: by so much more an answer counts 1/e as much
 
 
 class Guess(NamedTuple):
@@ -43,14 +47,14 @@ class Answer(NamedTuple):
 
 def best_guess(net: CrystalNet, intensity: torch.Tensor, mask: torch.Tensor | None,
                oversampling: tuple[float, float, float], tries: int = 8) -> Guess:  # fmt: skip
-    """The best of several tries; see `guesses`."""
+    """What several tries agree on; see `guesses`."""
     return guesses(net, intensity, mask, oversampling, tries, 1)[0]
 
 
 @torch.no_grad()
 def guesses(net: CrystalNet, intensity: torch.Tensor, mask: torch.Tensor | None,
             oversampling: tuple[float, float, float], tries: int = 8, keep: int = 1) -> list[Guess]:  # fmt: skip
-    """The `keep` best of several tries, best first.
+    """What several tries agree on, and after it the best of them: `keep` in all.
 
     Parameters
     ----------
@@ -59,23 +63,43 @@ def guesses(net: CrystalNet, intensity: torch.Tensor, mask: torch.Tensor | None,
     oversampling
         A first estimate along each axis, within a third or so.
     tries
-        How often the network is asked.
+        How often the network is asked; more cost time and are nearer to the crystal.
     """
-    first = (tries + 1) // 2
+    first = min(FIRST, tries)
     found = _answers(net, frame_of(intensity, mask, oversampling), range(first))
+    together = found
     if tries > first:
-        best = min(found, key=lambda answer: answer.misfit)
-        again = frame_of(intensity, mask, oversampling_of(best.shape, best.frame))
-        found += _answers(net, again, range(tries - first))
-    found.sort(key=lambda answer: answer.misfit)
+        again = frame_of(intensity, mask, oversampling_of(found[0].shape, found[0].frame))
+        second = _answers(net, again, range(tries - first))
+        together = min(found, second, key=lambda answers: answers[0].misfit)
+        found = sorted(found + second, key=lambda answer: answer.misfit)
+    if len(together) > 1:
+        found = [_agreed(together), *found]
     return [
         Guess(a.frame.back(a.psi), a.frame.back(a.shape), a.misfit, oversampling_of(a.shape, a.frame))
         for a in found[:keep]
     ]
 
 
+def _agreed(answers: Sequence[Answer]) -> Answer:
+    """The mean of answers in one frame, best first: each one's twin and phase as is nearest to the best."""
+    best = answers[0]
+    psi, shape, total = torch.zeros_like(best.psi), torch.zeros_like(best.shape), 0.0
+    for answer in answers:
+        weight = math.exp(-(answer.misfit - best.misfit) / SPREAD)
+        pairs = (answer.psi, answer.shape), (twin(answer.psi), twin(answer.shape))
+        likeness, near, solid = max(
+            (((best.psi * one.conj()).sum(), one, solid) for one, solid in pairs), key=lambda pair: abs(pair[0])
+        )
+        psi += weight * near * torch.sgn(likeness)
+        shape += weight * solid
+        total += weight
+    psi, shape = psi / total, shape / total
+    return Answer(psi, shape, _misfit(psi, best.frame), best.frame)
+
+
 def _answers(net: CrystalNet, frame: Frame, views: Sequence[int]) -> list[Answer]:
-    """The network's answers to several views of a frame, turned back."""
+    """The network's answers to several views of a frame, turned back, best first."""
     from ..priors.network import half_precision
 
     chosen = [VIEWS[i % len(VIEWS)] for i in views]
@@ -89,7 +113,7 @@ def _answers(net: CrystalNet, frame: Frame, views: Sequence[int]) -> list[Answer
     for psi, shape, view in zip(objects, shapes, chosen, strict=True):
         psi, shape = _turned_back(psi, *view), _turned_back(shape, *view)
         found.append(Answer(psi, shape, _misfit(psi, frame), frame))
-    return found
+    return sorted(found, key=lambda answer: answer.misfit)
 
 
 def _misfit(psi: torch.Tensor, frame: Frame) -> float:

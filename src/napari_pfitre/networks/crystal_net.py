@@ -15,9 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["BOX", "INNER", "CrystalNet", "as_object", "transform", "transform_back"]
+__all__ = ["BOX", "INNER", "PIXELS", "CrystalNet", "as_object", "transform", "transform_back", "twin"]
 
 BOX, INNER = 32, 24  #: voxels along each axis: of the pattern, and where a crystal can be
+PIXELS = (-3, -2, -1)  #: axes of a volume
 
 
 def fold(x: torch.Tensor) -> torch.Tensor:
@@ -161,3 +162,8 @@ def as_object(answer: torch.Tensor) -> torch.Tensor:
     """(b, 3, z, y, x) as the network gives it → (b, z, y, x), complex: shape times phase factor."""
     u = torch.complex(answer[:, 1], answer[:, 2])
     return torch.sigmoid(answer[:, 0]) * u / (1 + answer[:, 1].square() + answer[:, 2].square()).sqrt()
+
+
+def twin(x: torch.Tensor) -> torch.Tensor:
+    """conj(x(−r)), the origin on index n // 2 of an even n; it has the pattern of x."""
+    return x.flip(PIXELS).roll((1, 1, 1), PIXELS).conj()

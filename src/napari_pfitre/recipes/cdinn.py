@@ -36,6 +36,7 @@ __all__ = ["CDI_NN", "WEIGHTS", "CdiNnOptions", "cdi_nn"]
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "cdi-nn.safetensors"  #: those that come with the package
 WIDER = 1.15  #: by how much the autocorrelation overestimates the oversampling, in the mean of simulated crystals
+TRIES = 10  #: times the network is asked; after that it agrees with itself no better
 SURE, POSSIBLE = 0.95, 0.1  #: of the network's shape: always in the support; never beyond a voxel about it
 AVERAGE = 30  #: last steps of RAAR that are averaged
 ENDING = 20  #: steps of ER after RAAR
@@ -115,7 +116,7 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     yield Progress(1, total, "asking the network")
     z, y, x = (ratio / WIDER for ratio in oversampling(np.asarray(scan.intensity)))
     mask = torch.from_numpy(np.array(pattern.mask)).to(where) if pattern.mask.any() else None
-    found = guesses(net, torch.from_numpy(np.array(scan.intensity)).to(where), mask, (z, y, x), max(2, starts), starts)
+    found = guesses(net, torch.from_numpy(np.array(scan.intensity)).to(where), mask, (z, y, x), TRIES, starts)
     figures: dict[str, float] = {"network misfit": found[0].misfit}
     figures |= {f"oversampling {axis}": v for axis, v in zip("zyx", found[0].oversampling, strict=True)}
     best, stopped = _start(found[0]), False

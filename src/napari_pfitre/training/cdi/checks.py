@@ -7,18 +7,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...networks.crystal_net import as_object
+from ...networks.crystal_net import PIXELS, as_object, twin
 from ...priors.network import half_precision
 from ...twin.crystals import Crystals
 from .data import IN_FRAME, _arrays, stacked
-from .losses import crystal_loss, modulus_misfit, twin
+from .losses import crystal_loss, modulus_misfit
 
 __all__ = ["CdiResult", "HeldOutCrystals"]
 
 HELD_OUT = 2**31 - 1000  #: seeds from here on are for checks alone
 PHOTONS = 1e6
 WEAK = 3.0  #: radians, peak to peak; below is weakly strained
-PIXELS = (-3, -2, -1)
 
 
 class CdiResult(NamedTuple):

@@ -10,22 +10,16 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from ...networks.crystal_net import BOX, INNER, transform
+from ...networks.crystal_net import BOX, INNER, PIXELS, transform, twin
 
-__all__ = ["crystal_loss", "inner", "modulus_misfit", "twin"]
+__all__ = ["crystal_loss", "inner", "modulus_misfit"]
 
-PIXELS = (-3, -2, -1)
 EDGE = (BOX - INNER) // 2
 
 
 def inner(box: torch.Tensor) -> torch.Tensor:
     """The part of the box where a crystal can be."""
     return box[..., EDGE:-EDGE, EDGE:-EDGE, EDGE:-EDGE]
-
-
-def twin(x: torch.Tensor) -> torch.Tensor:
-    """conj(x(−r)), the origin on index n // 2 of an even n."""
-    return x.flip(PIXELS).roll((1, 1, 1), PIXELS).conj()
 
 
 def crystal_loss(answer: torch.Tensor, psi: torch.Tensor, support: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
