@@ -101,6 +101,7 @@ def test_frames_of_an_unknown_beamline_are_a_pattern_when_told_so(tmp_path):
     path = tmp_path / "lynx.h5"
     with h5py.File(path, "w") as file:
         file["entry/externals/eiger"] = DATA.astype(np.uint32)
+        file["entry/externals/camera"] = DATA[:, :5, :5]
     with pytest.raises(QuestionError, match="of a diffraction pattern dataset= and technique='cdi'"):
         read_scan(path)
     scan = read_scan(path, dataset="/entry/externals/eiger", technique="cdi")

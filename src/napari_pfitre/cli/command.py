@@ -94,9 +94,13 @@ def sentence(error: Exception) -> str:
     )
 
 
+_CHOICES = 8  #: that a line names
+
+
 def answer_with(question: QuestionError) -> str:
     """The flag that answers a question of the reader."""
-    values = f" {'|'.join(question.choices)}" if question.choices else " …"
+    more = "|…" if len(question.choices) > _CHOICES else ""
+    values = f" {'|'.join(question.choices[:_CHOICES])}{more}" if question.choices else " …"
     return f"Answer it with --{question.hint.replace('_', '-')}{values}"
 
 

@@ -27,9 +27,9 @@ def detect(file: h5py.File) -> bool:
 
 
 def _group(file: h5py.File) -> h5py.Group | None:
-    """The group of frames: the only top group, or the only group in it."""
+    """The group of frames: the only top group, or one below that is alone in its parent."""
     group: h5py.Group = file["/"]
-    for _ in range(2):
+    for _ in range(4):
         inner = [thing for _, thing in children(group)] if len(names(group)) == 1 else []
         if not inner or not isinstance(inner[0], h5py.Group):
             return None

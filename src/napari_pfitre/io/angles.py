@@ -77,7 +77,7 @@ def parse_angles(hint: str, source: Path) -> Angles:
         with opened(path) as file:
             stored = require(file, dataset)
             listed = row(stored)
-            if stored.ndim != 1 or listed is None:
+            if listed is None or stored.size != max(stored.shape, default=0):
                 raise ScanError(
                     f"{dataset} in {path.name} has shape {stored.shape}; angles should be one row of numbers"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
@@ -15,7 +16,7 @@ from .foreign import metadata_only
 from .hdf5 import find, names, wanted
 from .hints import ReadHints
 from .masks import gaps, hinted_mask
-from .parts import Parts
+from .parts import Parts, no_angles
 from .patterns import Pattern, assemble_pattern
 from .stacks import open_stack
 from .values import attribute
@@ -23,6 +24,7 @@ from .values import attribute
 __all__ = ["candidates", "read"]
 
 NAME = "HDF5"
+_CALIBRATION = re.compile(r"flat|white|dark|bright|background|bkg|empty|reference|(^|/)ref", re.IGNORECASE)
 
 
 def candidates(file: h5py.File) -> list[Image]:
@@ -50,25 +52,60 @@ def _default_signal(file: h5py.File) -> h5py.Dataset | None:
 
 
 def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> Parts | CdiScan:
-    """The dataset named by ``dataset=``, with the angles named by ``angles=``, or as a pattern when told so."""
-    if hints.dataset is None:
-        raise _question(file, path)
+    """The dataset named by ``dataset=``, or the only one there is, with the angles named by ``angles=``.
+
+    As a pattern when told so.
+    """
+    dataset = hints.dataset or _only(file, path, hints, notices)
     if hints.technique == "cdi":
-        frames, _ = open_stack(file, hints.dataset, hints, notices)
+        frames, _ = open_stack(file, dataset, hints, notices)
         mask = hinted_mask(hints, path, frames.shape) if hints.mask else gaps(np.asarray(frames[0]))
-        pattern = Pattern(NAME, path, hints.dataset, frames, mask=mask, notices=notices, name=path.stem)
+        pattern = Pattern(NAME, path, dataset, frames, mask=mask, notices=notices, name=path.stem)
         notices.append("only the frames were read: energy, angles and voxel size are unknown")
         return assemble_pattern(pattern, hints)
     angles: Angles | None = None
     if hints.angles:
         angles = parse_angles(hints.angles, path)
     count = None if angles is None else angles.count
-    frames, present = open_stack(file, hints.dataset, hints, notices, n_angles=count)
+    frames, present = open_stack(file, dataset, hints, notices, n_angles=count)
     # without a list of angles to match, frames first is what nearly everybody stores
     axes = ("angle", "row", "column") if count is None else None
-    parts = Parts(NAME, path, hints.dataset, frames, axes, angles, present=present, notices=notices)
+    parts = Parts(NAME, path, dataset, frames, axes, angles, present=present, notices=notices)
     parts.name = path.stem
     return parts
+
+
+def _only(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> str:
+    """The one dataset that is no calibration by its name.
+
+    Raises
+    ------
+    QuestionError, FormatError
+        When there are several, or none; of the only one, what it holds when no hint says so.
+    """
+    known: dict[object, Image] = {}
+    for image in candidates(file):
+        known.setdefault((image.dataset.file.filename, image.dataset.id), image)  # by one of its names
+    found = list(known.values())
+    frames = [image for image in found if not _CALIBRATION.search(image.path)] or found
+    if len(frames) != 1:
+        raise _question(file, path)
+    (only,) = frames
+    beside = [image for image in found if image is not only]
+    if beside and not hints.flats and not hints.darks:
+        named = ", ".join(
+            f"{'darks' if 'dark' in image.path.lower() else 'flats'}='::{image.path}'" for image in beside[:2]
+        )
+        notices.append(f"{path.name} may hold calibration frames as well: pass {named}")
+    if not hints.angles and hints.technique != "cdi":
+        question = no_angles(
+            f"{path.name} has no layout that is known here, one stack of frames ({only.path} {only.shape})",
+            path, set(only.shape[:2]),
+        )  # fmt: skip
+        question.args = (f"{question}; technique='cdi' if it is a diffraction pattern",)
+        raise question
+    notices.append(f"{only.path} was read, the only stack of frames in {path.name}")
+    return only.path
 
 
 def _question(file: h5py.File, path: Path) -> FormatError | QuestionError:

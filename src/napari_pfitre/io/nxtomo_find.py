@@ -19,7 +19,8 @@ from .values import attribute, text
 
 __all__ = ["Place", "choose", "groups", "places", "says_nxtomo"]
 
-_ANGLE_NAMES = ("rotation_angle", "rot", "theta", "omega", "angle")
+#: zebraSM1: the rotation as Diamond's position capture has it
+_ANGLE_NAMES = ("rotation_angle", "rot", "theta", "omega", "angle", "zebrasm")
 
 
 @dataclass

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import QuestionError, ScanError
 from ..frames import LazyFrames, Selected, Transposed
 from ..scans import Quantity, Source, Step, TomoScan
+from .angle_rows import angle_rows
 from .angles import Angles, check_angles, parse_angles, to_radians
 from .hints import AXES, Axes, ReadHints
 from .presence import twice
@@ -198,18 +199,25 @@ def _usable(parts: Parts, hints: ReadHints, order: tuple[int, ...], n: int, noti
     return usable
 
 
+def no_angles(has: str, path: Path, counts: set[int]) -> QuestionError:
+    """The question for angles, with the rows of numbers in the file that could be them."""
+    offered = tuple(f"::{name}" for name in angle_rows(path, counts))
+    these = "".join(f"'{name}', " for name in offered) + ("which has as many numbers, " if len(offered) == 1 else "")
+    return QuestionError(
+        f"{has} and no angles that are known as such; pass angles={these}'0:180' (evenly spaced, 180° left out), "
+        "'0:180:inclusive', or a table of angles",
+        hint="angles",
+        choices=(*offered, *_TABLE_OR_RANGE),
+    )
+
+
 def _match(
     parts: Parts, hints: ReadHints, angles: Angles | None, planned: np.ndarray, usable: np.ndarray, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Angles in radians for the frames to be used, and the indices of those frames."""
     name, notices = parts.path.name, parts.notices
     if angles is None:
-        raise QuestionError(
-            f"{name} has {planned.size} projections ({parts.dataset}) and no angles; pass angles='0:180' (evenly "
-            "spaced, 180° left out), angles='0:180:inclusive', or a table of angles",
-            hint="angles",
-            choices=_TABLE_OR_RANGE,
-        )
+        raise no_angles(f"{name} has {planned.size} projections ({parts.dataset})", parts.path, {planned.size, n})
     values = angles.for_count(planned.size)
     # a range or a list of numbers is in degrees, as the hint says
     insisted = hints.angle_unit or ("deg" if angles.origin.startswith("angles=") else None)

@@ -271,7 +271,8 @@ def open_stack(
                 f"{count - 1}"
             )
         fixed = {extra_axis: index}
-        notices.append(f"of the {count} stacks in {dataset} {stored.shape} number {index} was read")
+        if count > 1:
+            notices.append(f"of the {count} stacks in {dataset} {stored.shape} number {index} was read")
     first = next(axis for axis in range(stored.ndim) if axis not in fixed)
     here, trouble = present(stored, first)
     if trouble:

@@ -97,7 +97,11 @@ def row(stored: Any) -> np.ndarray | None:
     FormatError
         When it claims to be longer than any list of angles is.
     """
-    if not isinstance(stored, h5py.Dataset) or stored.shape is None or stored.dtype.kind not in "biuf":
+    if not isinstance(stored, h5py.Dataset) or stored.shape is None:
+        return None
+    if stored.dtype.kind in "SO":
+        return _written_out(stored)
+    if stored.dtype.kind not in "biuf":
         return None
     if stored.size > LONGEST_ROW:
         raise FormatError(
@@ -105,6 +109,21 @@ def row(stored: Any) -> np.ndarray | None:
             "is expected; the file is damaged"
         )
     return np.ravel(stored[()]).astype(float)
+
+
+def _written_out(stored: h5py.Dataset) -> np.ndarray | None:
+    """Numbers that somebody wrote as text, each by itself."""
+    if (
+        stored.size == 0
+        or stored.size > 100_000
+        or stored.dtype.itemsize > 64
+        or h5py.check_string_dtype(stored.dtype) is None
+    ):
+        return None
+    try:
+        return np.array([float(text(value)) for value in np.ravel(stored[()])])
+    except ValueError:
+        return None
 
 
 def number(value: Any) -> tuple[float | None, str]:
