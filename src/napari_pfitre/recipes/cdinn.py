@@ -24,7 +24,7 @@ from ..options import check
 from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
-from .cdi_result import Clock, Pattern, object_volume, ready_pattern
+from .cdi_result import NOISE_FILTER, Clock, Pattern, object_volume, ready_pattern
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class CdiNnOptions:
     refinement: Annotated[
         int, {"min": 1, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood."}
     ] = 20
+    noise_filter: Annotated[
+        float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After "
+                "the refinement, frequencies count by n / (n + this), n the photons there: what was hardly measured is "
+                "noise. 0 leaves all; counts that are no photons want a value in their unit."},
+    ] = NOISE_FILTER  # fmt: skip
     support_threshold: Annotated[
         float, {"min": 0.05, "max": 0.8, "step": 0.05, "label": "Support threshold", "unit": "of the crystal's "
                 "amplitude", "tooltip": "Where the smoothed amplitude is above this the support is."},
@@ -128,6 +133,8 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
         best, phased_objects, stopped = yield from _phased(pattern, found, options, total)
         if refining and not stopped:
             best, stopped = yield from _refined(pattern, best, refining, total)
+            if not stopped:
+                best = Found(pattern.without_noise(best.psi, options.noise_filter), best.support)
     if phased:
         done = total if not stopped else min(total, 2 + len(phased_objects) * options.steps)
         yield Progress(done, total, "displacement, strain, resolution", None, None, _shown(best.psi))

@@ -20,7 +20,7 @@ from ..options import check
 from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
-from .cdi_result import Clock, Pattern, object_volume, ready_pattern
+from .cdi_result import NOISE_FILTER, Clock, Pattern, object_volume, ready_pattern
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class PhaseRetrievalOptions:
         Literal["poisson", "amplitude"],
         {"label": "Likelihood", "tooltip": "Poisson for photons; amplitude for counts that are no single photons."},
     ] = "poisson"  # fmt: skip
+    noise_filter: Annotated[
+        float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After "
+                "the refinement, frequencies count by n / (n + this), n the photons there: what was hardly measured is "
+                "noise. 0 leaves all; counts that are no photons want a value in their unit."},
+    ] = NOISE_FILTER  # fmt: skip
     kept_out: Annotated[
         float, {"min": 0.0, "max": 0.2, "step": 0.01, "label": "Kept out", "unit": "of the voxels",
                 "tooltip": "Not used, to tell by them how well the object foretells what it was not fitted to."},
@@ -119,6 +124,8 @@ def phase_retrieval(scan: CdiScan, options: PhaseRetrievalOptions, device: str =
     psi = _mean(pattern, best, good)
     if options.refinement and not stopped:
         psi, stopped = yield from _refined(pattern, psi, best.support, options, total)
+        if not stopped:
+            psi = pattern.to_corner(pattern.without_noise(pattern.to_centre(psi), options.noise_filter))
     figures = {
         "starts": len(found), "starts as good": len(good), "best seed": best.seed,
         "median free chi2 of starts": float(np.median([one.free for one in found])),
