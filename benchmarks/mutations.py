@@ -218,7 +218,7 @@ def change_values(path: Path, rng: Rng) -> None:
     with h5py.File(path, "a") as file:
         datasets, _ = _members(file, rng)
         stored = file[str(rng.choice(datasets))] if datasets else None
-        if stored is None or stored.dtype.kind not in "iuf" or not 0 < stored.size < 10_000_000:
+        if stored is None or stored.dtype.kind not in "iuf" or not 0 < (stored.size or 0) < 10_000_000:
             return  # an earlier change may have claimed terabytes
         values = np.array(stored[()], dtype=float)
         flat = values.reshape(-1)
@@ -244,7 +244,7 @@ def mutated(base: Path, path: Path, rng: Rng) -> list[str]:
             change = MEMBERS_DONE[int(rng.integers(len(MEMBERS_DONE)))]
             try:
                 change(path, rng)
-            except (KeyError, RuntimeError, OSError, ValueError):  # an earlier change left nothing to do this to
+            except (KeyError, RuntimeError, OSError, ValueError, TypeError):  # an earlier change left nothing for this
                 continue
             done.append(change.__name__)
     if not done or rng.random() < 0.4:

@@ -134,7 +134,8 @@ class Mapped(LazyFrames):
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
         regions = [np.asarray(parent[frames, rows, columns]) for parent in self.parents]
         out = regions[0] if self.function is None else self.function(*regions)
-        return np.ascontiguousarray(out, self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what a type cannot hold is infinite in it
+            return np.ascontiguousarray(out, self.dtype)
 
 
 def size_text(n_bytes: float) -> str:

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pattern_files
 import pytest
-from beamline_files import COUNTS, DEGREES, LAYOUTS, write_exchange
+from beamline_files import COUNTS, DEGREES, LAYOUTS, write_datasets, write_exchange
 
 from napari_pfitre.errors import FormatError, PfitreError, QuestionError
 from napari_pfitre.io import inspect_file, read_scan, read_volume
@@ -25,12 +25,27 @@ from napari_pfitre.io.guard import vouch
 
 def endless(folder: Path) -> Path:
     """The free space of a heap of strings is said to be of size 0: HDF5 looks for its end for ever."""
-    path = write_exchange(folder / "endless.h5", axes="theta:y:x")
+    return _without_end(write_exchange(folder / "endless.h5", axes="theta:y:x"))
+
+
+def _without_end(path: Path) -> Path:
     data = bytearray(path.read_bytes())
     at = data.find(b"GCOL") + 16
     while (head := struct.unpack("<HHIQ", data[at : at + 16]))[0] != 0:
         at += 16 + -(-head[3] // 8) * 8
     data[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(data)
+    return path
+
+
+def endless_without_a_list(folder: Path) -> Path:
+    """The same in an attribute of the root, of which HDF5 can tell neither its members nor where it lies."""
+    path = write_datasets(folder / "unlisted.h5", {"file_format": "HyperSpy"}, Experiments__tilt__data=COUNTS)
+    data = bytearray(_without_end(path).read_bytes())
+    at = data.find(b"HEAP")
+    while at >= 0:
+        data[at + 16 : at + 24] = struct.pack("<Q", 3)  # where the free space of its names begins
+        at = data.find(b"HEAP", at + 1)
     path.write_bytes(data)
     return path
 
@@ -87,6 +102,7 @@ def rings(folder: Path) -> Path:
 
 HARMFUL = {
     "endless": (endless, "damaged inside: HDF5 never comes to its end"),
+    "endless without a list": (endless_without_a_list, "damaged inside: HDF5 never comes to its end"),
     "huge": (huge, "claims the shape .* no detector has"),
     "huge angles": (huge_angles, "claims 17592186044416 values"),
     "bomb": (bomb, r"stored in pieces of 2\.1 GB .*h5repack"),

@@ -16,6 +16,13 @@ from itertools import islice
 import h5py
 import hdf5plugin  # noqa: F401  registers its filters
 
+#: what readers ask for by name
+_KNOWN = (
+    "exchange", "data", "data_white", "data_dark", "theta", "measurement", "instrument", "process", "entry", "entry1",
+    "entry0000", "entry_1", "tomo_entry", "detector", "image_key", "sample", "rotation_angle", "reconstruction",
+    "fitting", "elements", "img_tomo", "img_bkg", "img_dark", "angle", "diffamp", "points", "Experiments", "Data",
+    "Image", "xrfmap", "MAPS", "scan_data", "results", "definition", "napari_pfitre", "image_1", "data_1",
+)  # fmt: skip
 #: seconds of work after which the rest of a large file is believed
 PATIENCE = 0.4
 #: bytes: values up to this are read whole, chunks up to this are unpacked
@@ -40,10 +47,10 @@ def walk(path: str) -> None:
         queue = deque([file["/"]])
         while queue and time.process_time() < end:
             thing = queue.popleft()
-            info = h5py.h5o.get_info(thing.id)
-            if (info.fileno, info.addr) in seen:
+            identity = _identity(thing)
+            if identity in seen:
                 continue
-            seen.add((info.fileno, info.addr))
+            seen.add(identity)
             _attributes(thing)
             if isinstance(thing, h5py.Group):
                 for name in _names(thing):
@@ -68,11 +75,20 @@ def _open(path: str) -> h5py.File:
             return h5py.File(path, "r", locking=False)
 
 
+def _identity(thing: h5py.HLObject) -> object:
+    """What an object is known again by; one that HDF5 knows nothing of is like no other, and time ends the walk."""
+    try:
+        info = h5py.h5o.get_info(thing.id)
+    except _FAILURES:
+        return object()
+    return info.fileno, info.addr
+
+
 def _names(group: h5py.Group) -> list[str]:
     try:
         return list(islice(group, 100_000))
     except _FAILURES:
-        return []
+        return list(_KNOWN)  # readers ask for members by name, which may work where a list does not
 
 
 def _attributes(thing: h5py.HLObject) -> None:
