@@ -302,3 +302,15 @@ def test_a_fuzzing_run_that_is_ended_sums_up_and_goes_on(tmp_path):
     result = subprocess.run([*words, "--files", str(done + 3)], stdout=subprocess.PIPE, text=True, check=False)
     assert f"{done + 3} files of seed 3, 0 failures" in result.stdout
     assert result.returncode == 0
+
+
+def test_large_pieces_that_are_unpacked_for_each_frame_are_told(tmp_path):
+    path = write_exchange(tmp_path / "scan.h5", flats=None, darks=None)
+    with h5py.File(path, "a") as file:
+        del file["exchange/data"]
+        stored = file.create_dataset(
+            "exchange/data", (20, 2048, 2048), np.uint16, chunks=(20, 2048, 2048), compression=1
+        )
+        stored.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(20 * 2048 * 2048 * 2), 1))
+    notices = read_scan(path, quantity="emission").notices
+    assert any("pieces of 167.8 MB that have to be unpacked for each frame" in notice for notice in notices)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from beamline_files import write_datasets
 
-from napari_pfitre.errors import QuestionError
+from napari_pfitre.errors import FormatError, QuestionError
 from napari_pfitre.io import read_scan
 
 N = 40
@@ -188,3 +188,42 @@ def test_a_single_stack_that_nothing_is_known_of_may_be_a_pattern(tmp_path):
     with pytest.raises(QuestionError, match=r"one stack of frames .*; technique='cdi' if it is a diffraction pattern"):
         read_scan(path)
     np.testing.assert_array_equal(read_scan(path, technique="cdi").intensity[3], FRAMES[3])
+
+
+def matlab(folder, axes):
+    """What MATLAB writes for an array of (angle, row, column) whose axes were permuted there."""
+    stored = FRAMES.transpose(axes).T
+    path = write_datasets(folder / "x.mat", proj=stored, theta=DEGREES[None])
+    with h5py.File(path, "r+") as file:
+        for name in ("proj", "theta"):
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+    return path
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_matlab_stores_its_axes_in_reverse(tmp_path, axes):
+    path = matlab(tmp_path, axes)
+    with pytest.raises(QuestionError) as asked:
+        read_scan(path)
+    assert asked.value.choices[0] == "::/theta"
+    scan = read_scan(path, angles="::/theta")
+    assert any("MATLAB stores axes in reverse" in notice for notice in scan.notices)
+    np.testing.assert_array_equal(scan.projections[:], FRAMES)
+
+
+def test_a_pattern_of_matlab(tmp_path):
+    np.testing.assert_array_equal(read_scan(matlab(tmp_path, (0, 1, 2)), technique="cdi").intensity[:], FRAMES)
+
+
+def test_views_of_ptychography_are_said_to_be_complex(tmp_path):
+    path = write_datasets(tmp_path / "x.h5", reconstruction__object=np.zeros((9, 8), [("real", "f4"), ("imag", "f4")]))
+    with pytest.raises(FormatError, match=r"complex numbers and no real ones \(/reconstruction/object \(9, 8\)\)"):
+        read_scan(path)
+
+
+def test_averaged_flats_that_lie_beside_are_offered(tmp_path):
+    path = write_datasets(tmp_path / "x.nx", entry__definition="NXtomo", entry__instrument__detector__data=FRAMES,
+                          entry__sample__rotation_angle=DEGREES)  # fmt: skip
+    write_datasets(tmp_path / "x_flats.hdf5", entry0000__flats__0=FLATS.mean(0))
+    assert any("flats='x_flats.hdf5' can be passed" in notice for notice in read_scan(path).notices)
+    assert len(read_scan(path, flats="x_flats.hdf5").flats) == 1

@@ -251,8 +251,8 @@ def cut_off(path):
 @pytest.mark.parametrize(
     ("happens", "words"),
     [
-        (overwritten, "Press Look again in Load: growing.h5 has changed on disk"),
-        (cut_off, "Press Look again in Load: growing.h5 has changed on disk"),
+        (overwritten, "Press Look again in Load, frames are blank until then: growing.h5 has changed on disk"),
+        (cut_off, "Press Look again in Load, frames are blank until then: growing.h5 has changed on disk"),
         (moved, "File gone, frames are blank: growing.h5 is gone from"),
     ],
 )

@@ -16,7 +16,7 @@ from .sniff import identify
 from .stacks import Hdf5Frames
 from .tiff_frames import TiffFrames
 
-__all__ = ["Image", "calibration_frames", "frame_or_stack", "images"]
+__all__ = ["Image", "calibration_frames", "frame_or_stack", "images", "lying_beside"]
 
 
 #: Looking at more members than this takes seconds; what matters comes earlier.
@@ -111,3 +111,14 @@ def calibration_frames(hint: str, source: Path, what: str, shape: tuple[int, int
 def _identity(thing: h5py.Dataset | h5py.Group) -> tuple:
     info = h5py.h5o.get_info(thing.id)
     return info.fileno, info.addr
+
+
+def lying_beside(path: Path) -> list[str]:
+    """The averaged flats and darks that ESRF's programs put beside a scan."""
+    found = [
+        f"{what}='{file.name}'"
+        for what in ("flats", "darks")
+        for suffix in (".hdf5", ".h5")
+        if (file := path.with_name(f"{path.stem}_{what}{suffix}")).is_file()
+    ]
+    return [f"{' and '.join(found)} can be passed: they lie beside it"] if found else []

@@ -1,9 +1,8 @@
-"""Formats that are recognised but hold no tomography scan that could be read as it stands; each says what it is."""
+"""Files that are told by the program that wrote them, wherever they keep their frames; and logs without any."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -11,7 +10,7 @@ import h5py
 from .hdf5 import children, find
 from .values import text
 
-__all__ = ["FOREIGN", "is_eiger", "metadata_only"]
+__all__ = ["is_eiger", "is_matlab", "metadata_only"]
 
 
 def _has(*names: str):
@@ -42,15 +41,6 @@ def metadata_only(file: h5py.File) -> str:
     return ""
 
 
-_GENERIC = "its frames can be read as a stack with dataset=, angles= and quantity="
-
-#: name, test, what to do
-FOREIGN: tuple[tuple[str, Callable[[h5py.File], bool], str], ...] = (
-    (
-        "a MATLAB file",
-        lambda file: (
-            "#refs#" in file or any("MATLAB_class" in thing.attrs for _, thing in children(file) if thing is not None)
-        ),
-        f"{_GENERIC} (axes come reversed: axis_order='column,row,angle')",
-    ),
-)
+def is_matlab(file: h5py.File) -> bool:
+    """Whether MATLAB wrote the file (.mat of version 7.3), which stores axes in reverse."""
+    return "#refs#" in file or any("MATLAB_class" in thing.attrs for _, thing in children(file) if thing is not None)

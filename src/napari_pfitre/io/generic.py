@@ -12,9 +12,9 @@ from ..errors import FormatError, QuestionError
 from ..scans import CdiScan
 from .angles import Angles, parse_angles
 from .extras import Image, images
-from .foreign import metadata_only
+from .foreign import is_matlab, metadata_only
 from .hdf5 import find, names, wanted
-from .hints import ReadHints
+from .hints import AXES, Axes, ReadHints
 from .masks import gaps, hinted_mask
 from .parts import Parts, no_angles
 from .patterns import Pattern, assemble_pattern
@@ -61,6 +61,8 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
         frames, _ = open_stack(file, dataset, hints, notices)
         mask = hinted_mask(hints, path, frames.shape) if hints.mask else gaps(np.asarray(frames[0]))
         pattern = Pattern(NAME, path, dataset, frames, mask=mask, notices=notices, name=path.stem)
+        if is_matlab(file):
+            pattern.axes = ("column", "row", "angle")
         notices.append("only the frames were read: energy, angles and voxel size are unknown")
         return assemble_pattern(pattern, hints)
     angles: Angles | None = None
@@ -69,10 +71,21 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> P
     count = None if angles is None else angles.count
     frames, present = open_stack(file, dataset, hints, notices, n_angles=count)
     # without a list of angles to match, frames first is what nearly everybody stores
-    axes = ("angle", "row", "column") if count is None else None
+    axes = AXES if count is None else None
+    if is_matlab(file) and hints.axis_order is None:
+        axes = _turned(frames.shape, count)
+        if axes is not None:
+            notices.append(f"MATLAB stores axes in reverse: {dataset} was read as {', '.join(axes)}")
     parts = Parts(NAME, path, dataset, frames, axes, angles, present=present, notices=notices)
     parts.name = path.stem
     return parts
+
+
+def _turned(shape: tuple[int, ...], count: int | None) -> Axes | None:
+    """The axes of MATLAB's (angle, row, column), (row, angle, column) or (row, column, angle), as they are stored."""
+    orders: list[Axes] = [("angle", "column", "row"), ("column", "angle", "row"), ("column", "row", "angle")]
+    fitting = [order for order, n in zip(orders, shape, strict=True) if n == count]
+    return orders[2] if count is None else fitting[0] if len(fitting) == 1 else None
 
 
 def _only(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> str:
@@ -100,7 +113,7 @@ def _only(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> 
     if not hints.angles and hints.technique != "cdi":
         question = no_angles(
             f"{path.name} has no layout that is known here, one stack of frames ({only.path} {only.shape})",
-            path, set(only.shape[:2]),
+            path, set(only.shape) if is_matlab(file) else set(only.shape[:2]),
         )  # fmt: skip
         question.args = (f"{question}; technique='cdi' if it is a diffraction pattern",)
         raise question
@@ -121,6 +134,11 @@ def _question(file: h5py.File, path: Path) -> FormatError | QuestionError:
         )
     for name in _lost_links(file):
         return FormatError(f"{path.name} holds no images itself: {wanted(file, name)}")
+    if complexes := [image for image in images(file) if image.dataset.dtype.kind in "cV"]:
+        return FormatError(
+            f"{path.name} holds complex numbers and no real ones ({complexes[0].path} {complexes[0].shape}), as "
+            "results of ptychography are; save the phase of all views as one stack of real numbers, with their angles"
+        )
     known = metadata_only(file)
     return FormatError(
         f"{path.name} contains no images" + (f"; it is {known}" if known else " (no numeric dataset of three axes)")

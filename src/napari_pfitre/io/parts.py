@@ -14,6 +14,7 @@ from ..frames import LazyFrames, Selected, Transposed
 from ..scans import Quantity, Source, Step, TomoScan
 from .angle_rows import angle_rows
 from .angles import Angles, check_angles, parse_angles, to_radians
+from .extras import lying_beside
 from .hints import AXES, Axes, ReadHints
 from .presence import twice
 from .quantity import ask_if_normalised, guess_quantity
@@ -96,6 +97,8 @@ def assemble(parts: Parts, hints: ReadHints) -> TomoScan:
         if flats is not None:
             ask_if_normalised(projections, flats, name)
         quantity = "counts" if flats is not None else guess_quantity(projections, name, notices)
+        if flats is None and quantity == "counts":
+            notices += lying_beside(parts.path)
     if quantity == "counts" and flats is not None and darks is None:
         notices.append("there are no darks; zero is taken for them")
     if quantity != "counts" and flats is not None:

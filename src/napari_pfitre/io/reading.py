@@ -30,7 +30,7 @@ from . import (
     xrf_tomo,
 )
 from .extras import calibration_frames
-from .foreign import FOREIGN
+from .foreign import is_matlab
 from .hdf5 import opened
 from .hints import ReadHints
 from .links import follow
@@ -101,7 +101,8 @@ FORMATS: tuple[Format, ...] = (
     Format(electron.VELOX, electron.detect_velox, electron.read_velox, "", "Thermo Fisher Velox",
            "frames and the stage's tilt"),
     Format(nxdata.NAME, nxdata.detect, nxdata.read, "", "Savu, DAWN, mapping scans", "signal and its axis of angles"),
-    *(Format(name, test, None, advice) for name, test, advice in FOREIGN),
+    Format("a MATLAB file", is_matlab, generic.read, "", "MATLAB 7.3",
+           "the array and the angles that you name; axes turned round"),
     Format(generic.NAME, lambda file: True, generic.read, "", "anybody", "the dataset and the angles that you name"),
 )  # fmt: skip
 

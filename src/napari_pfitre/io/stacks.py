@@ -6,6 +6,7 @@ read then says so in a sentence. Opening takes about a millisecond, a frame of a
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import h5py
 import numpy as np
 
 from ..errors import ChangedError, FormatError, QuestionError, ScanError
-from ..frames import LazyFrames
+from ..frames import LazyFrames, size_text
 from .hdf5 import opened, require
 from .hints import ReadHints
 from .links import follow, policy
@@ -22,6 +23,7 @@ from .presence import check, present
 __all__ = ["Hdf5FrameSet", "Hdf5Frames", "InFile", "native", "open_stack"]
 
 _BAD_FRAMES_NAMED = 5
+_SLOW = 100_000_000  #: bytes unpacked for a frame: half a second or more
 
 
 def native(dtype: np.dtype) -> np.dtype:
@@ -279,5 +281,11 @@ def open_stack(
         if not here.any():
             raise FormatError(trouble)
         notices.append(trouble)
+    packed = math.prod(stored.chunks or (0,)) * stored.dtype.itemsize
+    if packed > _SLOW and stored.chunks[first] > 1:
+        notices.append(
+            f"{dataset} is stored in pieces of {size_text(packed)} that have to be unpacked for each frame, which is "
+            "slow; h5repack -l CHUNK= makes smaller ones"
+        )
     live = any("being written" in notice or "still be written" in notice for notice in notices)
     return Hdf5Frames(path, dataset, fixed=fixed, scale=scale, offset=offset, live=live), here

@@ -44,7 +44,7 @@ def _sentence(error: Exception) -> str:
         return f"Shown blank: {error}"
     if error.gone:
         return f"File gone, frames are blank: {error}, or bring it back and press Look again in the Load widget"
-    return f"Press Look again in Load: {error}; its layers are blank where they were not drawn yet"
+    return f"Press Look again in Load, frames are blank until then: {error}"
 
 
 def _tell(text: str) -> None:
