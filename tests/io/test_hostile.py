@@ -50,6 +50,16 @@ def endless_without_a_list(folder: Path) -> Path:
     return path
 
 
+def endless_text(folder: Path) -> Path:
+    """A name of eight letters that claims to have four thousand million."""
+    path = write_datasets(folder / "text.h5", {"file_format": "HyperSpy"}, Experiments__tilt__data=COUNTS)
+    data = bytearray(path.read_bytes())
+    at = data.find(struct.pack("<IQI", 8, data.find(b"GCOL"), 1))  # length, and where the letters are
+    data[at : at + 4] = struct.pack("<I", 0xFFFF0008)
+    path.write_bytes(data)
+    return path
+
+
 def huge(folder: Path) -> Path:
     with h5py.File(folder / "huge.h5", "w") as file:
         file.create_dataset("exchange/data", (2**40, 2**20, 2**20), np.uint16, chunks=(1, 64, 64))
@@ -102,6 +112,7 @@ def rings(folder: Path) -> Path:
 
 HARMFUL = {
     "endless": (endless, "damaged inside: HDF5 never comes to its end"),
+    "a text without end": (endless_text, "damaged inside: HDF5 asks for all memory there is"),
     "endless without a list": (endless_without_a_list, "damaged inside: HDF5 never comes to its end"),
     "huge": (huge, "claims the shape .* no detector has"),
     "huge angles": (huge_angles, "claims 17592186044416 values"),

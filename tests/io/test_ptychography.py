@@ -167,3 +167,13 @@ def test_what_makes_no_sense_of_the_instrument_is_unknown_and_told(tmp_path):
         assert part in told
     with pytest.raises(ScanError, match="ptychography"):
         prepare_pattern(scan)  # it stays what it is
+
+
+def test_amplitudes_beyond_float32_are_infinite_and_no_warning(tmp_path):
+    values = np.sqrt(np.fft.fftshift(COUNTS, axes=(1, 2))).astype(np.longdouble)
+    values[3, 4, 5], values[3, 4, 6] = np.nan, 1e300
+    scan = read_scan(
+        write_diffamp(tmp_path / "scan.h5", COUNTS, POINTS, diffamp=values), values="amplitude", peak="corner"
+    )
+    assert np.isinf(scan.intensity[3]).sum() == 1
+    assert np.isnan(scan.intensity[3]).sum() == 1
