@@ -4,13 +4,14 @@ On circuits that no training saw (those of `training/checks.py`), for several ρ
 engine does: z₀ is total variation's image, z₁ = network(z₀).
 
     half            the half-quadratic loop: x near z, z = network(x)
+    half, TV        the same with total variation beside the data, at a share of its automatic weight: PFITRE's engine
     scaled dual     the original's ADMM: x near z − u, z = network(x + u), u ← u + x − z
     range and null  z = x + what the network changes at frequencies that no projection measured; elsewhere x stays
 
 and of each round three images: x, the data's; z, the network's; and x + (z − x) at the unmeasured frequencies, which
 keeps of the network's image only what the data cannot say. PSNR in dB, mean over the circuits; a last table gives the
-best of each loop by wedge. The weights were trained in the half-quadratic loop, so the others meet a network that
-has not seen their images: that is what the comparison is about, and its limit.
+best of each loop by wedge. The weights were trained in the engine's loop, so the others meet a network that has not
+seen their images: that is what the comparison is about, and its limit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +28,26 @@ import torch
 from napari_pfitre.networks import load_network
 from napari_pfitre.operators.coverage import unmeasured_part
 from napari_pfitre.priors import NetworkPrior
-from napari_pfitre.recipes.engine import engine
+from napari_pfitre.recipes.engine import engine, smoothness
 from napari_pfitre.recipes.noise import noise_of
 from napari_pfitre.solvers import data_step, half_quadratic
 from napari_pfitre.training.checks import WEDGES, HeldOut
 
-ROUNDS = (1, 2, 3, 5, 8)  #: after the network's first image
-RHOS = (0.5, 1.0, 2.0, 4.0, 8.0)
+ROUNDS = (1, 3, 7, 11)  #: after the network's first image
+RHOS = (0.5, 2.0, 4.0, 8.0)
+PULLS = (0.02, 0.1, 0.5)  #: ρ where total variation keeps the noise away
+SHARES = (0.25, 0.5, 1.0)
 IMAGES = ("x", "z", "x and z")
 
 
 def half(A, y, prior, rho, rounds, z):
     for iterate in half_quadratic(A, y, prior, rho=rho, rounds=rounds, z0=z):
+        yield iterate.x, iterate.z
+
+
+def half_tv(A, y, prior, rho, rounds, z, share):
+    smooth = smoothness(A, noise_of(y.numpy()), share)
+    for iterate in half_quadratic(A, y, prior, rho=rho, rounds=rounds, z0=z, smooth=smooth):
         yield iterate.x, iterate.z
 
 
@@ -76,9 +86,12 @@ def main(weights: str, size: int = 128, circuits: int = 6) -> None:
     columns = [f"{image}, {k}" for k in ROUNDS for image in IMAGES]
     print("| loop | ρ | " + " | ".join(columns) + " |\n" + "|---" * (2 + len(columns)) + "|")
     found: dict[str, dict[str, np.ndarray]] = defaultdict(dict)  # loop → setting → PSNR of each circuit
-    for loop in (half, scaled_dual, range_and_null):
-        name = loop.__name__.replace("_", " ")
-        for rho in RHOS:
+    loops = {"half": (half, RHOS)} | {
+        f"half, TV × {share:g}": (partial(half_tv, share=share), PULLS) for share in SHARES
+    }
+    loops |= {"scaled dual": (scaled_dual, RHOS), "range and null": (range_and_null, RHOS)}
+    for name, (loop, rhos) in loops.items():
+        for rho in rhos:
             qualities = np.array(
                 [of_rounds(check, loop, rho, *begun) for check, begun in zip(held_out.checks, starts, strict=True)]
             )

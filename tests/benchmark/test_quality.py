@@ -13,7 +13,7 @@ import torch
 from napari_pfitre import RECIPES, finish
 from napari_pfitre.benchmark import QualityOptions, contestants, oracle, quality
 from napari_pfitre.benchmark.cases import CLASSES, FIRST_SEED, GEOMETRIES, cases
-from napari_pfitre.benchmark.contestants import DATA, FISTA_TV, NETWORK, ONE_PASS, UNALIGNED, Image
+from napari_pfitre.benchmark.contestants import DATA, FISTA_TV, MEAN, NETWORK, ONE_PASS, UNALIGNED, Image
 from napari_pfitre.benchmark.quality import score
 from napari_pfitre.benchmark.tables import tables
 from napari_pfitre.errors import OptionError
@@ -123,7 +123,7 @@ def test_stopped_it_keeps_what_is_done_and_goes_on_from_there(tmp_path, monkeypa
 def test_other_weights_leave_the_baselines_alone(tmp_path, weights, monkeypatch):
     options = QualityOptions(weights, size=32, slices=4, seeds=1, only="blocks")
     first = finish(quality(options, tmp_path, device="cpu"))
-    names = {"FBP", FISTA_TV, ONE_PASS, DATA, NETWORK, DATA + UNALIGNED, NETWORK + UNALIGNED}
+    names = {"FBP", FISTA_TV, ONE_PASS, *(name + how for name in (MEAN, DATA, NETWORK) for how in ("", UNALIGNED))}
     assert all(set(row.methods) == names for row in first.rows)
     assert all(row.methods[ONE_PASS]["rounds"] == 1 for row in first.rows)
 
@@ -138,11 +138,11 @@ def test_other_weights_leave_the_baselines_alone(tmp_path, weights, monkeypatch)
     assert second.rows[0].methods[NETWORK]["psnr"] != first.rows[0].methods[NETWORK]["psnr"]
 
 
-def test_the_two_images_of_a_run_are_those_of_its_options(weights):
+def test_the_images_of_a_run_are_those_of_its_options(weights):
     made = simulate(SimulateOptions(size=32, slices=4, angles=20))
     _, loop, _ = contestants.networks(weights, "", "cpu")
     images = finish(loop.reconstruct(made))
-    for name, result in ((DATA, "data"), (NETWORK, "network")):
+    for name, result in ((MEAN, "mean"), (DATA, "data"), (NETWORK, "network")):
         options = contestants.PfitreOptions(weights=weights, result=result, check=False, align=True)
         expected = finish(contestants.PFITRE.run(made.scan, options, device="cpu")).data
         np.testing.assert_allclose(images[name].data, expected, atol=1e-5 * np.ptp(expected))
@@ -152,14 +152,14 @@ def test_tables_say_mean_spread_and_where_it_is_better():
     def row(index, tv, ours):
         (case,) = [c for c in cases(32, 4, 2, ("blocks",)) if c.index == index and not c.jitter]
         figures = {"ssim": 0.5, "cutoff": 0.2}
-        return quality_row(case, {FISTA_TV: {"psnr": tv, **figures}, DATA: {"psnr": ours, **figures}})
+        return quality_row(case, {FISTA_TV: {"psnr": tv, **figures}, MEAN: {"psnr": ours, **figures}})
 
     from napari_pfitre.benchmark.quality import Report
     from napari_pfitre.benchmark.quality import Row as quality_row
 
     text = "\n".join(tables(Report((row(0, 20.0, 24.0), row(1, 22.0, 21.0)), {}, 2)))
     assert "| blocks | 60° | 2 | 21.00 ± 1.41 | 22.50 ± 2.12 |" in text
-    assert f"| object | missing | n | {DATA} over {FISTA_TV} |" in text
+    assert f"| object | missing | n | {MEAN} over {FISTA_TV} |" in text
     assert "| blocks | 60° | 2 | +1.50 ± 3.54, 1/2 |" in text
     assert "## Aligned" in text
     assert "displaced" not in text

@@ -66,12 +66,15 @@ def test_what_comes_back(chip, weights):
 
 
 def test_network_minus_data(chip, weights):
-    """The two results differ by the layer"""
+    """The results differ by the layer, and the usual one lies between them"""
     data = run(chip.scan, weights, rounds=2, tolerance=0.0, result="data")
     network = run(chip.scan, weights, rounds=2, tolerance=0.0, result="network")
     difference = network.data - data.data
     scale = np.abs(data.data).max()
     np.testing.assert_allclose(difference, data.layers["network − data"], atol=2e-3 * scale)
+    np.testing.assert_allclose(
+        run(chip.scan, weights, rounds=2, tolerance=0.0).data, (data.data + network.data) / 2, atol=2e-3 * scale
+    )
 
 
 def test_with_a_network_that_changes_nothing_it_is_least_squares(chip, tmp_path):

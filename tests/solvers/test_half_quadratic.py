@@ -37,6 +37,9 @@ class Diagonal:
     def diagonal(self):
         return float((self.d**2).mean())
 
+    def norm(self):
+        return float(self.d.abs().max())
+
     def precondition(self, x, rho):
         return x / (self.d**2 + rho)
 
@@ -71,6 +74,18 @@ def test_quadratic_prior_is_the_normal_equations(rho):
     torch.testing.assert_close(end.x, d * y / (d**2 + absolute * mu / (absolute + mu)), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(end.z, end.x / (1 + mu / absolute), rtol=1e-5, atol=1e-6)
     assert end.moved < 1e-4
+
+
+def test_a_prior_on_the_data_s_image_counts_as_well():
+    """With ν/2 ‖x‖² beside the misfit:  (d² + ν + ρμ/(ρ + μ)) x = d y"""
+    generator = torch.Generator().manual_seed(3)
+    d = torch.rand(2, 5, 6, generator=generator) + 0.5
+    y = torch.rand(2, 5, 6, generator=generator)
+    A, mu, nu = Diagonal(d), 0.7, 0.4
+    absolute = 0.5 * A.diagonal()
+    end = last(half_quadratic(A, y, Quadratic(mu), rounds=60, rho=0.5, z0=torch.zeros_like(y), smooth=Quadratic(nu)))
+    expected = d * y / (d**2 + nu + absolute * mu / (absolute + mu))
+    torch.testing.assert_close(end.x, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_quadratic_prior_behind_a_projector():

@@ -19,7 +19,7 @@ from napari_pfitre.training.pool import Case, Pool
 from napari_pfitre.training.settings import TrainOptions
 from napari_pfitre.twin.scenes import Scenes
 
-SMALL = TrainOptions(size=32, largest=1.5, batch=4, pool=5, slices=3, rounds=3, width=4, blocks=1)
+SMALL = TrainOptions(size=32, largest=2.0, batch=4, pool=5, slices=3, rounds=3, width=4, blocks=1)
 CPU = torch.device("cpu")
 
 
@@ -59,8 +59,8 @@ def test_a_batch_is_what_it_says(net):
     (iterate, *_), *_ = journeys(net)[1]
     case = Case(iterate._replace(given=iterate.truth), CPU)
     for seed in range(8):
-        batch = case.example(np.random.default_rng(seed), 5, 32)
-        assert batch.slab.shape == (1, 5, 32, 32)
+        batch = case.example(np.random.default_rng(seed), 5)
+        assert batch.slab.shape == (1, 5, 48, 48)
         torch.testing.assert_close(batch.slab[:, 2:3], batch.truth)
         assert batch.hidden.shape == batch.truth.shape
     assert 0.2 < float(case.truth.max() / case.scale) < 5
@@ -109,8 +109,16 @@ def test_workers_make_the_same_in_the_same_order(net, tmp_path):
 def test_widths_vary(net, tmp_path):
     with stream(SMALL, 0, net, CPU, tmp_path) as source:
         widths = {found[0].truth.shape[-1] for found in islice(source, 12)}
-    assert min(widths) >= 32
-    assert len(widths) > 1
+    assert widths == {32, 64}
+
+
+def test_a_batch_has_slices_of_one_width_and_as_many_pixels(net, tmp_path):
+    with stream(SMALL, 0, net, CPU, tmp_path) as source:
+        pool = Pool(SMALL, source, 0, CPU)
+        while {case.width for case in pool.cases} != {32, 64}:
+            pool.refresh()
+    shapes = {tuple(pool.batch(step, net.slices).truth.shape) for step in range(20)}
+    assert shapes == {(4, 1, 32, 32), (1, 1, 64, 64)}
 
 
 def test_the_error_is_nothing_for_the_truth_and_minds_edges():

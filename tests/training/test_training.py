@@ -39,7 +39,13 @@ def test_from_start_to_weights(tmp_path):
     assert card.training["steps"] == len(seen) - 1
     assert card.training["seed"] == 0
     assert set(card.usual) == {"apart", "residual"}
-    assert set(card.metrics["circuits held out, PSNR in dB"]["60°"]) == {"one_pass", "loop_x", "loop_z", "fista_tv"}
+    assert set(card.metrics["circuits held out, PSNR in dB"]["60°"]) == {
+        "one_pass",
+        "loop_x",
+        "loop_z",
+        "loop",
+        "fista_tv",
+    }
     assert net(torch.rand(1, 5, 8, 8), torch.rand(1, 1, 8, 8), torch.rand(1, 38)).shape == (1, 1, 8, 8)
     rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert float(rows[-1]["fista_tv"]) > 5

@@ -15,11 +15,22 @@ from ..results import Progress
 from ..twin import Simulation
 from . import oracle
 
-__all__ = ["DATA", "FISTA_TV", "NETWORK", "ONE_PASS", "UNALIGNED", "Contestant", "Image", "baselines", "networks"]
+__all__ = [
+    "DATA",
+    "FISTA_TV",
+    "MEAN",
+    "NETWORK",
+    "ONE_PASS",
+    "UNALIGNED",
+    "Contestant",
+    "Image",
+    "baselines",
+    "networks",
+]
 
 FBP, FISTA_TV, ONE_PASS = "FBP", "FISTA-TV", "one pass"
-DATA, NETWORK = "PFITRE, data", "PFITRE, network"  #: the two images that a run ends with
-UNALIGNED = " · no aligning"  #: after either, when displacements are not looked for
+MEAN, DATA, NETWORK = "PFITRE", "PFITRE, data", "PFITRE, network"  #: the images that a run ends with
+UNALIGNED = " · no aligning"  #: after any of them, when displacements are not looked for
 
 
 class Image(NamedTuple):
@@ -82,7 +93,8 @@ def _pfitre(made: Simulation, options: PfitreOptions, after: str, device: str) -
     facts = {} if volume.provenance is None else volume.provenance.figures
     if options.mode == "one pass":
         return {ONE_PASS: Image(volume.data, facts)}
-    # A run returns the data's image or the network's, as its options say, and the difference as a layer.
+    # A run returns the data's image, the network's or their mean, as its options say, and the difference as a layer.
     apart = volume.layers["network − data"]
-    data = volume.data if options.result == "data" else volume.data - apart
-    return {DATA + after: Image(data, facts), NETWORK + after: Image(data + apart, facts)}
+    data = volume.data - apart * {"data": 0.0, "mean": 0.5, "network": 1.0}[options.result]
+    images = {MEAN: data + apart / 2, DATA: data, NETWORK: data + apart}
+    return {name + after: Image(image, facts) for name, image in images.items()}

@@ -1,18 +1,25 @@
 """The network that ships: a residual U-shape over a slab of slices, told which angles were measured.
 
-Two levels down, dilated residual dense blocks at a quarter of the resolution (Zhang et al., IEEE CVPR (2018) 2472; the
-dilations are PFITRE's idea), and back; it predicts what to add to the slab's middle slice. Dilations of 1, 2, 4, 8 see
-as far as the streaks of a missing wedge reach. The angular coverage and the noise scale and shift the blocks' features
+Four levels down and back; at a quarter of the resolution and below dilated residual dense blocks (Zhang et al., IEEE
+CVPR (2018) 2472; the dilations are PFITRE's idea). It predicts what to add to the slab's middle slice. A wedge smears
+long lines over the whole slice: what the ends of a line say must reach its middle, so the lowest level, where a step is
+sixteen pixels, sees all of it at little cost. The angular coverage and the noise scale and shift the blocks' features
 (FiLM: Perez et al., AAAI 32 (2018) 3942).
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 __all__ = ["SlabNet"]
+
+WIDTHS = (1, 2, 4, 4, 4)  #: features of each level, in units of those at full resolution
+DENSE = 2  #: the first level with dense blocks; those above have a plain convolution
+HIDDEN = 64  #: features of the condition
 
 
 class DenseBlock(nn.Module):
@@ -22,9 +29,9 @@ class DenseBlock(nn.Module):
     condition scales and shifts n.
     """
 
-    def __init__(self, width: int, growth: int, conditions: int, dilations: tuple[int, ...]):
+    def __init__(self, width: int, growth: int, dilations: tuple[int, ...]):
         super().__init__()
-        self.modulate = nn.Linear(conditions, 2 * width)
+        self.modulate = nn.Linear(HIDDEN, 2 * width)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(width + i * growth, growth, 3, padding=d, dilation=d) for i, d in enumerate(dilations)
         )
@@ -32,13 +39,29 @@ class DenseBlock(nn.Module):
         nn.init.zeros_(self.modulate.weight)
         nn.init.zeros_(self.modulate.bias)
 
-    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.modulate(condition)[:, :, None, None].chunk(2, dim=1)
+    def forward(self, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        scale, shift = self.modulate(told)[:, :, None, None].chunk(2, dim=1)
         normal = F.layer_norm(x.movedim(1, -1), x.shape[1:2]).movedim(-1, 1).to(x.dtype)
         features = torch.addcmul(shift, normal, 1 + scale)
         for convolution in self.convolutions:
-            features = torch.cat([features, F.gelu(convolution(features))], dim=1)
+            features = torch.cat([features, F.silu(convolution(features))], dim=1)
         return x + self.fuse(features)
+
+
+class Level(nn.Module):
+    """What one resolution does on the way down, or on the way up: dense blocks, or a convolution without any."""
+
+    def __init__(self, width: int, growth: int, blocks: int, dilations: tuple[int, ...]):
+        super().__init__()
+        self.blocks = nn.ModuleList(DenseBlock(width, growth, dilations) for _ in range(blocks))
+        self.convolution = None if blocks else nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        if self.convolution is not None:
+            return F.silu(self.convolution(x))
+        for block in self.blocks:
+            x = block(x, told)
+        return x
 
 
 class SlabNet(nn.Module):
@@ -51,16 +74,18 @@ class SlabNet(nn.Module):
     conditions
         Length of the vector that says what was measured.
     width
-        Features at full resolution; twice as many at half, four times at a quarter.
+        Features at full resolution; `WIDTHS` times as many below.
     growth
         Features each convolution of a dense block adds.
     blocks
-        Dense blocks.
+        Dense blocks of a level, down and up; twice as many at the bottom.
+    dilations
+        Of a dense block's convolutions; the bottom, a sixteenth as wide as the slice, goes without the last.
     """
 
     oriented = True  #: sees slices turned as `priors.orientation` says
 
-    def __init__(self, slices: int = 5, conditions: int = 38, width: int = 32, growth: int = 32, blocks: int = 4,
+    def __init__(self, slices: int = 5, conditions: int = 38, width: int = 32, growth: int = 32, blocks: int = 1,
                  dilations: tuple[int, ...] = (1, 2, 4, 8)):  # fmt: skip
         super().__init__()
         self.config = {
@@ -68,17 +93,20 @@ class SlabNet(nn.Module):
             "dilations": list(dilations),
         }  # fmt: skip
         self.slices, self.conditions = slices, conditions
-        hidden = 64
-        self.condition = nn.Sequential(nn.Linear(conditions, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU())
-        self.encode_1 = nn.Conv2d(slices + 1, width, 3, padding=1)
-        self.down_1 = nn.Conv2d(width, 2 * width, 2, stride=2)
-        self.encode_2 = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
-        self.down_2 = nn.Conv2d(2 * width, 4 * width, 2, stride=2)
-        self.blocks = nn.ModuleList(DenseBlock(4 * width, growth, hidden, tuple(dilations)) for _ in range(blocks))
-        self.up_2 = nn.ConvTranspose2d(4 * width, 2 * width, 2, stride=2)
-        self.join_2 = nn.Conv2d(4 * width, 2 * width, 3, padding=1)
-        self.up_1 = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
-        self.join_1 = nn.Conv2d(2 * width, width, 3, padding=1)
+        widths = [width * factor for factor in WIDTHS]
+        pairs = list(pairwise(widths))
+        dilated = tuple(dilations)
+
+        def level(depth: int) -> Level:
+            return Level(widths[depth], growth, blocks if depth >= DENSE else 0, dilated)
+
+        bottom = Level(widths[-1], growth, 2 * blocks, dilated[:-1] or dilated)
+        self.condition = nn.Sequential(nn.Linear(conditions, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, HIDDEN), nn.SiLU())
+        self.enter = nn.Conv2d(slices + 1, width, 3, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.descent = nn.ModuleList([*(level(depth) for depth in range(1, len(pairs))), bottom])
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in reversed(pairs))
+        self.ascent = nn.ModuleList(level(depth) for depth in reversed(range(len(pairs))))
         self.leave = nn.Conv2d(width, 1, 1)
         self._start()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -99,16 +127,17 @@ class SlabNet(nn.Module):
     def forward(self, slab: torch.Tensor, unmeasured: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """(b, slices, y, x) in units of the volume's scale, (b, 1, y, x), (b, conditions) → (b, 1, y, x)."""
         n_y, n_x = slab.shape[-2:]
+        step = 2 ** len(self.down)
         # A hot spot a dozen times brighter than all else must not drown the features it passes through.
         inputs = torch.asinh(torch.cat([slab, unmeasured], dim=1))
-        inputs = F.pad(inputs, (0, -n_x % 4, 0, -n_y % 4), mode="reflect").contiguous(memory_format=torch.channels_last)
+        inputs = F.pad(inputs, (0, -n_x % step, 0, -n_y % step), mode="replicate")
         told = self.condition(condition)
-        full = F.gelu(self.encode_1(inputs))
-        half = F.gelu(self.encode_2(F.gelu(self.down_1(full))))
-        deep = self.down_2(half)
-        for block in self.blocks:
-            deep = block(deep, told)
-        deep = F.gelu(self.join_2(torch.cat([F.gelu(self.up_2(deep)), half], dim=1)))
-        deep = F.gelu(self.join_1(torch.cat([F.gelu(self.up_1(deep)), full], dim=1)))
+        x = F.silu(self.enter(inputs.contiguous(memory_format=torch.channels_last)))
+        passed = []
+        for down, level in zip(self.down, self.descent, strict=True):
+            passed.append(x)
+            x = level(down(x), told)
+        for up, level in zip(self.up, self.ascent, strict=True):
+            x = level(passed.pop() + up(x), told)
         middle = slab[:, self.slices // 2, None]
-        return middle + self.leave(deep)[..., :n_y, :n_x].to(middle.dtype)
+        return middle + self.leave(x)[..., :n_y, :n_x].to(middle.dtype)

@@ -32,6 +32,11 @@ class Orientation(NamedTuple):
         image = image.flip(-1) if self.flip else image
         return torch.rot90(image, -self.turns, (-2, -1)) if self.turns % 4 else image
 
+    @property
+    def half_turned(self) -> Orientation:
+        """Half a turn further; what was measured stays as it was."""
+        return Orientation(self.turns + 2, self.flip)
+
     def coverage(self, bins: torch.Tensor) -> torch.Tensor:
         """The angular coverage (bin,) of a turned image."""
         bins = bins.roll(len(bins) // 2 * (self.turns % 2))

@@ -1,7 +1,9 @@
 """PFITRE's engine: total variation first, then data and network in turns.
 
 What total variation makes of a scan already fits the data and has edges; the network starts from there and adds what
-total variation cannot know. Recipe, training and checks all run this one.
+total variation cannot know. From the network's image total variation starts again, thirty steps with less weight:
+they bring back what was measured without its noise, and leave what was not measured nearly as the network had it. So
+every round gives the network an image like the one before, and better. Recipe, training and checks all run this one.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
     import torch
 
     from ..operators import ParallelBeam
+    from ..priors import TotalVariation
 
-__all__ = ["STARTING", "engine", "first_scale", "smooth_start"]
+__all__ = ["STARTING", "engine", "first_scale", "smooth_start", "smoothness"]
 
 STARTING = 300  #: iterations of FISTA-TV at most; wide images need most of them
 SETTLED, OVER, FEWEST = 1e-5, 10, 50  #: it ends when `OVER` iterations lower its objective by less than this share
 FIRST = 0.3  #: ρ of the least squares that the scale is taken from
+SHARE = 0.7  #: of the start's total variation in the rounds
 
 
 def engine(
@@ -29,9 +33,7 @@ def engine(
 ) -> Iterator[SplitIterate]:
     """Rounds for data y (z, angle, column), counted from 1; those of round 0 are total variation on its way.
 
-    In round 1 the network sees total variation's image as it is: a data step before it would bring the noise back. When
-    that explains the data to within their noise (Morozov, Soviet Math. Dokl. 7 (1966) 414), the data have no more to
-    say, further rounds would only bring their noise in, and round 1 is the last.
+    In round 1 the network sees total variation's image as it is: a data step before it would bring the noise back.
 
     Parameters
     ----------
@@ -48,11 +50,9 @@ def engine(
         yield start
     z = prior.prox(start.z, 1 / (rho * A.diagonal()))
     apart = float((start.z - z).norm() / start.z.norm().clamp_min(1e-30))
-    explained = float((A(z) - y.to(z)).norm()) <= noise * math.sqrt(y.numel())
-    yield start._replace(k=1, z=z, apart=apart, last=explained or rounds == 1)
-    if explained:
-        return
-    for iterate in half_quadratic(A, y, prior, rounds=rounds - 1, rho=rho, align=align, z0=z):
+    yield start._replace(k=1, z=z, apart=apart, last=rounds == 1)
+    smooth = smoothness(A, noise, SHARE)
+    for iterate in half_quadratic(A, y, prior, rounds=rounds - 1, rho=rho, align=align, z0=z, smooth=smooth):
         yield iterate._replace(k=iterate.k + 1)
 
 
@@ -65,12 +65,17 @@ def first_scale(A: ParallelBeam, y: torch.Tensor) -> float:
 
 def smooth_start(A: ParallelBeam, y: torch.Tensor, noise: float) -> Iterator[SplitIterate]:
     """FISTA-TV with its automatic weight, as rounds numbered 0: data's and prior's image are one."""
-    from ..priors import TotalVariation
-
-    prior = TotalVariation(noise * math.sqrt(A.diagonal()), dimensions=3, non_negative=True)
+    prior = smoothness(A, noise)
     objectives: list[float] = []
     for i in fista(A, y, prior, iterations=STARTING):
         yield SplitIterate(0, i.x, i.objective, i.residual, i.x, 0.0, math.inf)
         objectives.append(i.objective)
         if len(objectives) > max(OVER, FEWEST) and objectives[-1 - OVER] - i.objective < SETTLED * i.objective:
             return
+
+
+def smoothness(A: ParallelBeam, noise: float, share: float = 1.0) -> TotalVariation:
+    """FISTA-TV's prior with `share` of its automatic weight."""
+    from ..priors import TotalVariation
+
+    return TotalVariation(share * noise * math.sqrt(A.diagonal()), dimensions=3, non_negative=True)

@@ -1,8 +1,8 @@
 """PFITRE: data and a trained network in turns.
 
-    z = argmin ½‖A z − y‖² + λ TV(z)                      a start
-    x = argmin ½‖A x − y‖² + ρ/2‖x − z‖²,  x ≥ 0            what the data say, near the network's image
-    z = network(x)                                        what such objects look like, near the data's image
+    x = argmin ½‖A x − y‖² + λ TV(x),  x ≥ 0                     a start
+    z = network(x)                                             what such objects look like, near the data's image
+    x = argmin ½‖A x − y‖² + 0.7 λ TV(x) + ρ/2‖x − z‖²,  x ≥ 0    what the data say, near the network's image
 
 Zhao et al., npj Comput. Mater. 11 (2025) 240, with a network trained inside this very loop and no dual variable
 (docs/methods/pfitre.md). The network sees neighbouring slices, and in one scale for the whole volume. Beside the volume
@@ -60,16 +60,16 @@ class PfitreOptions:
     rounds: Annotated[
         int, {"min": 1, "max": 100, "label": "Rounds at most",
               "tooltip": "Of data step and network; a run ends earlier when they have settled."},
-    ] = 4  # fmt: skip
+    ] = 10  # fmt: skip
     rho: Annotated[
         float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "Trust ρ", "unit": "mean diagonal of AᵀA",
                 "tooltip": "Trust in the network: larger stays nearer to its image, smaller nearer to the data."},
-    ] = 4.0  # fmt: skip
+    ] = 0.1  # fmt: skip
     result: Annotated[
-        Literal["data", "network"],
-        {"label": "Result", "tooltip": "data: the image of the last data step. network: the network's last image, "
-         "smoother, and further from the data."},
-    ] = "network"  # fmt: skip
+        Literal["mean", "data", "network"],
+        {"label": "Result", "tooltip": "mean: of the last images of data step and network, nearer to the truth than "
+         "either. data: the data step's, nearer to the data. network: the network's."},
+    ] = "mean"  # fmt: skip
     weights: Annotated[
         Path | None,
         {"label": "Weights", "tooltip": "A .safetensors file of one's own training, or a ckpt_PFITRE.pth of the "
@@ -133,7 +133,9 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         return engine(A, y, prior, noise, rounds=rounds, rho=options.rho, align=align)
 
     def image_of(iterate: SplitIterate) -> torch.Tensor:
-        return iterate.x if options.mode == "loop" and options.result == "data" else iterate.z
+        if options.mode == "one pass" or options.result == "network":
+            return iterate.z
+        return iterate.x if options.result == "data" else torch.lerp(iterate.x, iterate.z, 0.5)
 
     for i, block in enumerate(blocks):
         # Displacements belong to the projections, not to the rows: the first block, the middle one, finds them for all.

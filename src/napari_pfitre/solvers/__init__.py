@@ -9,7 +9,7 @@ from ..schedules import parse_schedule
 from .cg import Solution, conjugate_gradients
 from .fbp import fbp
 from .fista import Iterate, fista
-from .half_quadratic import SplitIterate, data_step, first_step, half_quadratic
+from .half_quadratic import SplitIterate, data_step, first_step, half_quadratic, smooth_step
 from .likelihood import Likelihood
 from .phasing import PhasingIterate, phasing, random_start
 from .refine import Refined, refine, soft_support
@@ -34,5 +34,6 @@ __all__ = [
     "phasing",
     "random_start",
     "refine",
+    "smooth_step",
     "soft_support",
 ]

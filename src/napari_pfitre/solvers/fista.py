@@ -13,12 +13,12 @@ and the data are never projected again: ‖A x − y‖² = ⟨x, AᵀA x − 2 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 
-__all__ = ["Iterate", "fista"]
+__all__ = ["Iterate", "accelerated", "fista"]
 
 
 class Iterate(NamedTuple):
@@ -44,18 +44,27 @@ def fista(A, y: torch.Tensor, prior, *, iterations: int, step: float | None = No
     y = y.to(A.device)
     b, y_squared = A.adjoint(A.weigh(y)), _dot(y, A.weigh(y))
     step = 1 / A.norm() ** 2 if step is None else step
+    for k, (x, normal_x) in enumerate(accelerated(A.normal, b, prior, iterations=iterations, step=step, x0=x0), 1):
+        misfit = max(_dot(x, normal_x - 2 * b) + y_squared, 0.0)
+        yield Iterate(k, x, misfit / 2 + prior(x), math.sqrt(misfit / y_squared) if y_squared else 0.0)
+
+
+def accelerated(
+    normal: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor, prior, *, iterations: int, step: float,
+    x0: torch.Tensor | None = None,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # fmt: skip
+    """The steps for ½⟨x, N x⟩ − ⟨b, x⟩ + g(x): x and N x of each."""
     x = x_before = torch.zeros_like(b) if x0 is None else x0.to(b)
-    normal_x = normal_before = A.normal(x)
+    normal_x = normal_before = normal(x)
     momentum, t = 0.0, 1.0
-    for k in range(1, iterations + 1):
+    for _ in range(iterations):
         z = torch.lerp(x_before, x, 1 + momentum)
         gradient = torch.lerp(normal_before, normal_x, 1 + momentum).sub_(b)
         x_before, x = x, prior.prox(z.sub_(gradient, alpha=step), step)
-        normal_before, normal_x = normal_x, A.normal(x)
+        normal_before, normal_x = normal_x, normal(x)
         t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
         momentum, t = (t - 1) / t_next, t_next
-        misfit = max(_dot(x, normal_x - 2 * b) + y_squared, 0.0)
-        yield Iterate(k, x, misfit / 2 + prior(x), math.sqrt(misfit / y_squared) if y_squared else 0.0)
+        yield x, normal_x
 
 
 def _dot(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -1,6 +1,7 @@
 """Half-quadratic splitting: minimise ½‖A x − y‖²_W + ρ/2‖x − z‖² + g(z) over x ≥ 0 and z, in turns.
 
     x = argmin ½‖A x − y‖²_W + ρ/2‖x − z‖²        (AᵀWA + ρ) x = AᵀWy + ρ z by conjugate gradients, clipped
+      or argmin ½‖A x − y‖²_W + ρ/2‖x − z‖² + h(x)     with a prior on x as well: by FISTA from z
     z = prox(x, 1/ρ)
     δ = argmin ½‖A_δ z − y‖²                       when asked: by how much each projection was displaced
 
@@ -21,10 +22,12 @@ import torch
 
 from .alignment import displacements, moved_rows, without_translation
 from .cg import conjugate_gradients
+from .fista import accelerated
 
 __all__ = ["SplitIterate", "half_quadratic"]
 
 FIRST_STEPS = 20  #: of conjugate gradients before there is anything to start from
+SMOOTH_STEPS = 30  #: of FISTA in a data step with a prior
 
 
 class SplitIterate(NamedTuple):
@@ -42,7 +45,7 @@ class SplitIterate(NamedTuple):
 
 
 def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, first: float = 0.3, steps: int = 4,
-                   z0: torch.Tensor | None = None, align: int = 0) -> Iterator[SplitIterate]:  # fmt: skip
+                   z0: torch.Tensor | None = None, smooth=None, align: int = 0) -> Iterator[SplitIterate]:  # fmt: skip
     """Rounds of data step and prior step for data y (z, angle, column).
 
     Parameters
@@ -56,6 +59,8 @@ def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, 
         preconditioned, four of them leave 0.2 % of error at ρ = 1 (docs/decisions/data-step.md).
     z0
         The prior's image to start from, (z, n_y, n_x).
+    smooth
+        h, a prior on x that keeps the noise of the data out of it, such as total variation; needs a `z0`.
     align
         Rounds, from the first on, that look for displacements. The prior's image is what the data are compared with:
         it is of one piece, where the data's own image has taken up some of their disorder.
@@ -71,7 +76,7 @@ def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, 
             x = first_step(A, b, step_rho)
         else:
             step_rho = diagonal * rho
-            x = data_step(A, b, z, step_rho, steps=steps)
+            x = data_step(A, b, z, step_rho, steps=steps) if smooth is None else smooth_step(A, b, z, step_rho, smooth)
         z_before, z = z, prior.prox(x, 1 / step_rho)
         if k <= align:
             found = displacements(y, A(z), A.angles)
@@ -104,6 +109,15 @@ def data_step(A, b: torch.Tensor, z: torch.Tensor, rho: float, *, steps: int) ->
         lambda x: A.normal(x).add_(x, alpha=rho), b + rho * z, x0=z, precondition=lambda r: A.precondition(r, rho),
         iterations=steps, tolerance=1e-6,
     ).x.clamp_(min=0)  # fmt: skip
+
+
+def smooth_step(A, b: torch.Tensor, z: torch.Tensor, rho: float, prior) -> torch.Tensor:
+    """argmin ½‖A x − y‖²_W + ρ/2‖x − z‖² + h(x) for the prior h, from z. b is AᵀWy, ρ absolute."""
+    *_, (x, _) = accelerated(
+        lambda x: A.normal(x).add_(x, alpha=rho), b + rho * z, prior, iterations=SMOOTH_STEPS,
+        step=1 / (A.norm() ** 2 + rho), x0=z,
+    )  # fmt: skip
+    return x
 
 
 _TINY = 1e-30

@@ -33,6 +33,7 @@ class Result(NamedTuple):
     one_pass: float
     loop_x: float  #: the iterate that fits the data
     loop_z: float  #: the network's
+    loop: float  #: their mean, which is PFITRE's result
     fista_tv: float  #: with the best of some weights
 
 
@@ -65,8 +66,8 @@ class HeldOut:
         self.fista_tv = self._oracle()
 
     def __call__(self, net: torch.nn.Module) -> Result:
-        one, x, z = np.array([self._engine(net, check) for check in self.checks]).T
-        return Result(float(one.mean()), float(x.mean()), float(z.mean()), float(np.mean(self.fista_tv)))
+        figures = np.mean([self._engine(net, check) for check in self.checks], axis=0)
+        return Result._make([*(float(figure) for figure in figures), float(np.mean(self.fista_tv))])
 
     def by_wedge(self, net: torch.nn.Module) -> dict[str, dict[str, float]]:
         """The same for each wedge."""
@@ -80,11 +81,12 @@ class HeldOut:
         return found
 
     @staticmethod
-    def _engine(net: torch.nn.Module, check: Check) -> tuple[float, float, float]:
+    def _engine(net: torch.nn.Module, check: Check) -> tuple[float, ...]:
         prior = NetworkPrior(net, check.A.angles, check.noise)
         noise = noise_of(check.y.cpu().numpy())
         rounds = [i for i in engine(check.A, check.y, prior, noise, rounds=USUAL.rounds, rho=USUAL.rho) if i.k]
-        return check.quality(rounds[0].z), check.quality(rounds[-1].x), check.quality(rounds[-1].z)
+        x, z = rounds[-1].x, rounds[-1].z
+        return tuple(check.quality(image) for image in (rounds[0].z, x, z, (x + z) / 2))
 
     def _oracle(self) -> list[float]:
         if self._path.exists():

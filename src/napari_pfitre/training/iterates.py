@@ -22,9 +22,9 @@ from ..networks import SlabNet
 from ..operators import ParallelBeam
 from ..priors import NetworkPrior
 from ..priors.network import robust_scale
-from ..recipes.engine import smooth_start
+from ..recipes.engine import smooth_start, smoothness
 from ..recipes.noise import noise_of, relative_noise
-from ..solvers import data_step, fbp, first_step
+from ..solvers import fbp, first_step, smooth_step
 from ..twin.measured import Measured
 from ..twin.objects import MIXTURE
 from ..twin.scenes import FLAWS, Scene, Scenes
@@ -33,14 +33,15 @@ from .settings import TrainOptions
 
 __all__ = ["Iterate", "Stream", "iterates", "stream"]
 
-DATA_STEPS = 4  #: of conjugate gradients a round, as in the engine
-RHO = (0.7, 5.0)  #: of a scene's rounds, in units of the diagonal
+RHO = (0.02, 0.5)  #: of a scene's rounds, in units of the diagonal
+SHARE = (0.3, 0.8)  #: of total variation in them
 SPOILT = 0.4  #: times as often as in `Scenes`: from what nobody could mend there is little to learn
 NOISY: Mapping[str, float] = {"normal noise": 0.85, "photon noise": 0.25}  #: but noise is in nearly all
 BACK_PROJECTED = 0.05  #: of the scenes start from a back-projection
 PLAIN = 0.1  #: from least squares; the others from total variation
 UNFINISHED = 0.2  #: of those stop it early, after this many iterations at least
 FEWEST = 15
+WIDTH_STEP = 32  #: pixels from one width of scans to the next
 
 Stream = Iterator["list[Iterate] | None"]
 
@@ -63,14 +64,15 @@ def iterates(
     A = ParallelBeam(scene.angles, n, device=device)
     y = torch.from_numpy(scene.sinograms).to(device)
     b, diagonal = A.adjoint(y), A.diagonal()
-    rho = diagonal * float(np.exp(rng.uniform(*np.log(RHO))))
+    rho, share = (float(np.exp(rng.uniform(*np.log(limits)))) for limits in (RHO, SHARE))
     least = first_step(A, b, diagonal * float(np.exp(rng.uniform(np.log(0.15), np.log(0.6)))))
     noise, scale = relative_noise(scene.sinograms), robust_scale(least)
     prior = NetworkPrior(net, A.angles, noise, scale=scale)
     x = _start(A, y, least, rng)
     yield Iterate(x.cpu().numpy(), scene.truth, scene.angles, noise, scale)
+    smooth = smoothness(A, noise_of(scene.sinograms), share)
     for _ in range(int(rng.integers(rounds))):
-        x = data_step(A, b, prior.prox(x, 1 / rho), rho, steps=DATA_STEPS)
+        x = smooth_step(A, b, prior.prox(x, 1 / diagonal), diagonal * rho, smooth)
         yield Iterate(x.cpu().numpy(), scene.truth, scene.angles, noise, scale)
 
 
@@ -144,9 +146,10 @@ def _of_scene(
 
 
 def _scene(options: TrainOptions, mixture: tuple, own: tuple[Measured, ...], index: int) -> Scene:
-    """Scene `index`; its width is drawn too, in steps of 16 pixels."""
+    """Scene `index`; its width is drawn too, as many pixels of each."""
     rng = np.random.default_rng((options.seed, 0, index))
-    size = int(rng.choice(np.arange(options.size, options.size * options.largest + 1, 16)))
+    widths = np.arange(options.size, options.size * options.largest + 1, WIDTH_STEP)
+    size = int(rng.choice(widths, p=widths**-2.0 / (widths**-2.0).sum()))
     flaws = {name: flaw._replace(often=NOISY.get(name, SPOILT * flaw.often)) for name, flaw in FLAWS.items()}
     scenes = Scenes(options.seed, size=size, slices=options.slices, flaws=flaws, mixture=mixture, own=own)
     return scenes[index]

@@ -20,7 +20,7 @@ from ..errors import WeightsError
 __all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "log_line", "read_checkpoint", "write_checkpoint"]
 
 CHECKPOINT, LOG, WEIGHTS = "checkpoint.pt", "log.csv", "pfitre.safetensors"
-_COLUMNS = ("step", "minutes", "loss", "rate", "one_pass", "loop_x", "loop_z", "fista_tv")
+_COLUMNS = ("step", "minutes", "loss", "rate", "one_pass", "loop_x", "loop_z", "loop", "fista_tv")
 
 
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:

@@ -184,7 +184,7 @@ class Training:
         return sum(self.losses) / max(len(self.losses), 1)
 
     def text(self) -> str:
-        quality = "" if self.result is None else f", loop {self.result.loop_x:.1f} dB (TV {self.result.fista_tv:.1f})"
+        quality = "" if self.result is None else f", loop {self.result.loop:.1f} dB (TV {self.result.fista_tv:.1f})"
         return f"step {self.step}{quality}"
 
     def check(self, held_out: HeldOut, folder: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from ..operators.coverage import unmeasured, unmeasured_part
 from ..priors.network import condition, slabs
-from ..priors.orientation import Orientation, orientation
+from ..priors.orientation import orientation
 from .iterates import Iterate, Stream
 from .settings import TrainOptions
 
@@ -45,18 +45,20 @@ class Case:
         self.told = condition(iterate.angles, iterate.given.shape[-1], iterate.noise, self.turned).to(device)
         self.mask = torch.as_tensor(unmeasured(iterate.angles, iterate.given.shape[1:]), device=device)
 
-    def example(self, rng: np.random.Generator, slices: int, size: int) -> Batch:
-        """A part of a slice in its slab, as the network sees it."""
+    @property
+    def width(self) -> int:
+        """Of its slices, pixels."""
+        return self.given.shape[-1]
+
+    def example(self, rng: np.random.Generator, slices: int) -> Batch:
+        """A slice in its slab, as the network sees it: all of it, since a wedge smears things across all of it."""
         source = self.truth if rng.random() < TRUE_INPUTS else self.given
         row = torch.tensor([int(rng.integers(len(source)))])
         hidden = unmeasured_part(source[row], self.mask)[:, None]
-        i, j = (int(rng.integers(n - size + 1)) for n in source.shape[-2:])
-        window = (..., slice(i, i + size), slice(j, j + size))
         factor = float(np.exp(rng.uniform(-0.2, 0.2))) / self.scale
-        # As the prior turns it; half a turn more changes nothing of what was measured.
-        turned = Orientation(self.turned.turns + 2 * int(rng.integers(2)), self.turned.flip)
+        turned = self.turned.half_turned if rng.random() < 0.5 else self.turned  # as the prior does in turns
         parts = (slabs(source, row, slices), hidden, self.truth[row][:, None])
-        slab, hidden, truth = (turned.of(part[window] * factor) for part in parts)
+        slab, hidden, truth = (turned.of(part * factor) for part in parts)
         return Batch(slab, hidden, self.told[None], truth)
 
 
@@ -81,8 +83,10 @@ class Pool:
             self._index += 1
 
     def batch(self, step: int, slices: int) -> Batch:
-        """The same for the same step, seed and pool."""
+        """Slices of one width, the same for the same step, seed and pool; fewer of wide ones."""
         rng = np.random.default_rng((self.options.seed, 2, step))
-        drawn = rng.integers(len(self.cases), size=self.options.batch)
-        parts = [self.cases[at].example(rng, slices, self.options.size) for at in drawn]
+        width = self.cases[int(rng.integers(len(self.cases)))].width
+        alike = [case for case in self.cases if case.width == width]
+        drawn = rng.integers(len(alike), size=max(1, round(self.options.batch * (self.options.size / width) ** 2)))
+        parts = [alike[at].example(rng, slices) for at in drawn]
         return Batch(*(torch.cat(kind) for kind in zip(*parts, strict=True)))

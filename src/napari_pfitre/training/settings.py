@@ -21,13 +21,15 @@ class TrainOptions:
                 "the learning rate falls to nothing over this time", "unit": "min"},
     ] = 240.0  # fmt: skip
     size: Annotated[
-        int, {"min": 32, "max": 1024, "unit": "pixels", "tooltip": "Width of the images in a batch"}
+        int, {"min": 32, "max": 1024, "unit": "pixels", "tooltip": "Width of the narrowest scans"}
     ] = 128  # fmt: skip
     largest: Annotated[
-        float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; from them a batch "
-                "takes parts, so that the network meets small and large features"},
-    ] = 1.5  # fmt: skip
-    batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Slices in a step"}] = 4
+        float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; the network learns "
+                "from whole slices, large and small"},
+    ] = 2.0  # fmt: skip
+    batch: Annotated[
+        int, {"min": 1, "max": 1024, "tooltip": "Slices in a step, of the narrowest scans; fewer of wider ones"}
+    ] = 4
     rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
     ] = 1e-3  # fmt: skip
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of scenes, weights and order"}] = 0
@@ -36,16 +38,16 @@ class TrainOptions:
         int, {"min": 0, "max": 256, "tooltip": "Further processes that make scenes; with a GPU about one for each core"}
     ] = 0
     width: Annotated[int, {"min": 4, "max": 256, "tooltip": "Features of the network at full resolution"}] = 32
-    blocks: Annotated[int, {"min": 1, "max": 32, "tooltip": "Dense blocks of the network"}] = 4
+    blocks: Annotated[int, {"min": 1, "max": 32, "tooltip": "Dense blocks of a level of the network"}] = 1
     pool: Annotated[
         int, {"min": 1, "max": 65536, "tooltip": "Volumes to learn from at a time; a new one takes the oldest one's "
               "place"} | _ADVANCED,
-    ] = 96  # fmt: skip
+    ] = 240  # fmt: skip
     slices: Annotated[int, {"min": 1, "max": 64, "tooltip": "Of each scan"} | _ADVANCED] = 6
     rounds: Annotated[
         int, {"min": 1, "max": 32, "tooltip": "Volumes of one scan at most: its start and rounds of the engine's loop"}
         | _ADVANCED,
-    ] = 4  # fmt: skip
+    ] = 6  # fmt: skip
     refresh: Annotated[
         int, {"min": 1, "max": 1000, "tooltip": "Steps until the volumes of one more scan come in; workers may need "
               "longer, and the training does not wait for them"} | _ADVANCED,
