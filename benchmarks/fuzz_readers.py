@@ -31,50 +31,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "io"))
 import beamline_files  # the tests' writers of small files in the layouts of beamlines
 import pattern_files
+from outcomes import BYTES, SECONDS, measured, outcome
 
 from mutations import mutated
-
-SECONDS, BYTES = 5.0, 1_000_000_000
 
 
 def bases(folder: Path) -> list[Path]:
     """One file of each layout."""
     return [write(folder) for write in (beamline_files.LAYOUTS | pattern_files.LAYOUTS).values()]
-
-
-def read(path: Path) -> str:
-    """What becomes of a file: scan, pattern, volume, question, refused. Anything but a PfitreError passes through."""
-    from napari_pfitre.errors import PfitreError, QuestionError
-    from napari_pfitre.io import inspect_file, read_volume
-
-    report = inspect_file(path)
-    assert report.lines()
-    for sentence in (*report.notices, str(report.problem or "")):
-        assert "\n" not in sentence, sentence
-        assert "Traceback" not in sentence, sentence
-    try:
-        if report.scan is not None:
-            shape = report.scan.shape
-            if shape[1] * shape[2] < 20_000_000:
-                report.scan.projections[0]
-                report.scan.projections[-1, : min(4, shape[1])]
-            if shape[0] * shape[2] < 20_000_000:
-                report.scan.sinograms(slice(0, 1))
-            return "scan"
-        if report.pattern is not None:
-            if np.prod(report.pattern.shape[1:]) < 20_000_000:
-                report.pattern.intensity[0]
-                report.pattern.intensity[-1]
-            return "pattern"
-        if report.volume is not None:
-            if report.volume.nbytes < 50_000_000:
-                read_volume(path)
-            return "volume"
-    except PfitreError:
-        return "scan that cannot be read"
-    if "contradicts the layout" in str(report.problem):
-        return "contradiction"
-    return "question" if isinstance(report.problem, QuestionError) else "refused"
 
 
 def make(line: str) -> str:
@@ -88,30 +52,19 @@ def serve(work) -> None:
     import traceback
     import warnings
 
-    import psutil
-
     warnings.simplefilter("error")
-    process = psutil.Process()
     for line in sys.stdin:
-        before = sum(process.cpu_times()[:2])
-        with contextlib.suppress(OSError):  # from now on, where the system can
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        try:
-            outcome = work(line.rstrip("\n"))
-        except MemoryError:
-            outcome = "FAILED MemoryError"
-        except BaseException:
-            outcome = "FAILED " + " | ".join(traceback.format_exc().strip().split("\n")[-7:])
-        used = sum(process.cpu_times()[:2]) - before
-        print(json.dumps([used, _peak(process), outcome]), flush=True)
 
+        def told(line: str = line) -> str:
+            try:
+                return work(line.rstrip("\n"))
+            except MemoryError:
+                return "FAILED MemoryError"
+            except BaseException:
+                return "FAILED " + " | ".join(traceback.format_exc().strip().split("\n")[-7:])
 
-def _peak(process) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    return process.memory_info().rss
+        said, cost = measured(told)
+        print(json.dumps([cost.seconds, cost.memory, said]), flush=True)
 
 
 class Child:
@@ -233,7 +186,7 @@ def main() -> None:
     parser.add_argument("--serve", choices=["read", "make"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve(make if given.serve == "make" else lambda line: read(Path(line)))
+        serve(make if given.serve == "make" else lambda line: outcome(Path(line)))
         return
 
     def stop(*_) -> None:

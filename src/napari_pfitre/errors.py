@@ -23,6 +23,7 @@ __all__ = [
     "ReconstructionError",
     "ScanError",
     "WeightsError",
+    "first_line",
 ]
 
 
@@ -75,3 +76,9 @@ class ReconstructionError(PfitreError):
 
 class WeightsError(PfitreError):
     """A network's weights are missing, changed, or of another network."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library complained of, as part of a sentence: its first line, or the kind of error."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__

@@ -14,6 +14,7 @@ from beamline_files import COUNTS, DEGREES, write_exchange, write_nxtomo
 
 from napari_pfitre.errors import FormatError, PfitreError
 from napari_pfitre.io import inspect_file, read_scan
+from napari_pfitre.io.quantity import look
 
 
 def written(data: bytes):
@@ -380,3 +381,25 @@ def test_damage_anywhere_gives_a_sentence_or_a_scan(exchange, seed):
         assert report.scan.projections[:].shape == report.scan.shape
     except FormatError as error:
         assert "scan.h5" in str(error)  # noqa: PT017  either outcome is right
+
+
+def test_what_another_library_says_in_lines_is_one_sentence(tmp_path):
+    """NumPy tells, in three lines, to trust a file whose header claims to be long."""
+    path = tmp_path / "array.npy"
+    np.save(path, COUNTS)
+    data = bytearray(path.read_bytes())
+    data[8:10] = (10_102).to_bytes(2, "little")
+    path.write_bytes(data + bytes(10_102))
+    problem = str(inspect_file(path).problem)
+    assert "array.npy is a damaged NumPy file (Header info length (10102) is large" in problem
+    assert "\n" not in problem
+    assert "pickle" not in problem
+
+
+def test_a_number_that_signals_is_no_warning(exchange):
+    frames = np.full((20, 4, 6), 0.5, np.float32)
+    frames.view(np.uint32)[10, 2, 3] = 0x7FA00000  # a NaN that a cast complains of
+    path = exchange(data=frames, flats=None, darks=None)
+    values = look(read_scan(path).projections)
+    assert values.size == 3 * 24 - 1
+    assert (values == 0.5).all()

@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 
 from ..diffractometer import DIFFRACTOMETERS, bragg_geometry
-from ..errors import ChangedError, FormatError, QuestionError, ScanError
+from ..errors import ChangedError, FormatError, QuestionError, ScanError, first_line
 from ..frames import LazyFrames
 from ..scans import BraggGeometry, CdiScan
 from .hints import ReadHints
@@ -79,7 +79,7 @@ def _frame(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise ChangedError(f"{path} is gone since the scan was opened; open it where it is now", gone=True) from None
     except Exception as error:  # decoders of many libraries, each with its own exceptions
-        raise FormatError(f"{path.name} is a damaged TIFF file ({error}); copy it again") from None
+        raise FormatError(f"{path.name} is a damaged TIFF file ({first_line(error)}); copy it again") from None
     if frame.ndim != 2:
         raise FormatError(f"{path.name} has shape {frame.shape}; a frame has rows and columns")
     return frame

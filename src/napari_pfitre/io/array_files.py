@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FormatError, QuestionError
+from ..errors import FormatError, QuestionError, first_line
 from .angles import Angles, angle_unit
 from .hints import ReadHints
 from .numpy_files import keys_of
@@ -115,7 +115,7 @@ def _npz_shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
                     shape, _, dtype = read(file)
                     out[member.removesuffix(".npy")] = shape, dtype
     except Exception as error:  # zipfile, zlib, numpy: each complains in its own way
-        raise FormatError(f"{path.name} is a damaged NumPy archive ({error}); copy it again") from None
+        raise FormatError(f"{path.name} is a damaged NumPy archive ({first_line(error)}); copy it again") from None
     return out
 
 
@@ -127,7 +127,7 @@ def _mat_shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     try:
         listed = whosmat(path)
     except Exception as error:  # scipy's reader of a damaged file: ValueError, struct.error, zlib.error, …
-        raise FormatError(f"{path.name} is a damaged MATLAB file ({error}); copy it again") from None
+        raise FormatError(f"{path.name} is a damaged MATLAB file ({first_line(error)}); copy it again") from None
     return {name: (tuple(shape), np.dtype(kinds[kind])) for name, shape, kind in listed if kind in kinds}
 
 
@@ -142,4 +142,4 @@ def _load(path: Path, name: str) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:
-        raise FormatError(f"{name} in {path.name} cannot be read ({error}); copy the file again") from None
+        raise FormatError(f"{name} in {path.name} cannot be read ({first_line(error)}); copy the file again") from None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, first_line
 from .angles import Angles, parse_angles, read_table
 from .hints import ReadHints
 from .parts import Parts
@@ -64,7 +64,7 @@ def header(path: Path) -> _Header:
                 sampling = [int(head[name]) for name in ("mz", "my", "mx")]
                 volume = int(head.ispg) == 1
     except (ValueError, OSError, AttributeError, TypeError) as error:
-        raise FormatError(f"{path.name} is no MRC file or a damaged one ({error}); copy it again") from None
+        raise FormatError(f"{path.name} is no MRC file or a damaged one ({first_line(error)}); copy it again") from None
     if mode not in _TYPES:
         what = "complex numbers (a transform)" if mode in (3, 4) else f"values of mode {mode}"
         raise FormatError(f"{path.name} holds {what}; only real images of modes 0, 1, 2, 6 and 12 are read")

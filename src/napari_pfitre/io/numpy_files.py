@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, first_line
 from .stacks import InFile, native
 
 __all__ = ["NpyFrames", "arrays_of", "is_numpy", "keys_of"]
@@ -55,7 +55,8 @@ class _Members(Mapping[str, np.ndarray]):
         except KeyError:
             raise
         except Exception as error:  # zlib, zipfile, numpy: each complains in its own way
-            raise FormatError(f"{name} in {self.path.name} cannot be read ({error}); copy the file again") from None
+            said = first_line(error)
+            raise FormatError(f"{name} in {self.path.name} cannot be read ({said}); copy the file again") from None
 
     def __iter__(self):
         return iter(self.keys_)
@@ -84,7 +85,7 @@ def _mapped(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise FormatError(f"{path.name} is a damaged NumPy file ({error}); copy it again") from None
+        raise FormatError(f"{path.name} is a damaged NumPy file ({first_line(error)}); copy it again") from None
 
 
 def arrays_of(path: Path) -> Mapping[str, np.ndarray] | None:

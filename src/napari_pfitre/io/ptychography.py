@@ -66,7 +66,7 @@ class Unpacked(LazyFrames):
             out = self.parent[frames, rows, columns]
         if not self.squared:
             return out
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, as dead pixels are
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite, as dead pixels are
             return out.astype(np.float32) ** 2
 
 

@@ -11,6 +11,7 @@ from ..scans import Quantity
 __all__ = ["ask_if_normalised", "guess_quantity", "look"]
 
 _MOST_COLUMNS = 60_000  # of no detector, but of damaged files
+_AT_ONCE = 64_000_000  # bytes
 _CHOICES = ("transmission", "line integrals", "emission", "counts")
 
 
@@ -23,7 +24,14 @@ def look(frames: LazyFrames | np.ndarray) -> np.ndarray:
     count = min(rows, max(1, min(64, group)))
     start = (rows - count) // 2
     picks = sorted({0, n // 2, n - 1})
-    parts = [np.asarray(frames[i, start : start + count, :columns], dtype=np.float64) for i in picks]
+    region = slice(start, start + count), slice(0, columns)
+    if chunks and chunks[0] >= n and n * count * columns * frames.dtype.itemsize <= _AT_ONCE:
+        stack = frames[:, *region]  # one piece of storage holds all of the frames: it is unpacked once, not thrice
+        seen = [stack[i] for i in picks]
+    else:
+        seen = [frames[i, *region] for i in picks]
+    with np.errstate(invalid="ignore"):  # a damaged float may be a NaN that signals
+        parts = [np.asarray(values, dtype=np.float64) for values in seen]
     values = np.concatenate([part.ravel() for part in parts])
     return values[np.isfinite(values)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from ..errors import FormatError
+from ..errors import FormatError, first_line
 from .stacks import InFile, native
 from .values import METRES
 
@@ -86,7 +86,7 @@ class TiffFrames(InFile):
             try:
                 mapped = np.memmap(self.path, self._stored_dtype, "r", self._offset, self.shape)
             except (ValueError, OSError) as error:
-                raise FormatError(f"{self.path.name} is incomplete ({error}); copy it again") from None
+                raise FormatError(f"{self.path.name} is incomplete ({first_line(error)}); copy it again") from None
             return np.array(mapped[frames, rows, columns], dtype=self.dtype)
         out = np.empty((frames.stop - frames.start, rows.stop - rows.start, columns.stop - columns.start), self.dtype)
         with opened_tiff(self.path) as tif:
@@ -96,8 +96,8 @@ class TiffFrames(InFile):
                     out[at] = pages[index].asarray()[rows, columns]
                 except Exception as error:  # decoders of many libraries, each with its own exceptions
                     raise FormatError(
-                        f"frame {index} of {self.path.name} cannot be read ({error}): the file is damaged there; "
-                        f"copy it again or leave it out with exclude={index}"
+                        f"frame {index} of {self.path.name} cannot be read ({first_line(error)}): the file is "
+                        f"damaged there; copy it again or leave it out with exclude={index}"
                     ) from error
         return out
 

@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, first_line
 from ..frames import LazyFrames, Mapped
 from ..results import Provenance, Volume
 from .atomic import replacing
@@ -98,7 +98,9 @@ class _Head:
             bounds = [int(v) for v in image.attrib["WholeExtent"].split()]
             self.spacing = [float(v) for v in image.attrib["Spacing"].split()]
         except (ElementTree.ParseError, KeyError, ValueError, AssertionError) as error:
-            raise FormatError(f"{path.name} is damaged VTK image data ({error}); copy or save it again") from None
+            raise FormatError(
+                f"{path.name} is damaged VTK image data ({first_line(error)}); copy or save it again"
+            ) from None
         self.first = mark.end()
         self.count = "u8" if root.get("header_type") == "UInt64" else "u4"
         if root.get("compressor") or root.get("byte_order") == "BigEndian":
@@ -142,7 +144,7 @@ class _Array(InFile):
         try:
             return np.memmap(self.path, self.stored, "r", self.at, self.shape)
         except (ValueError, OSError) as error:
-            raise FormatError(f"{self.path.name} is incomplete ({error}); copy it again") from None
+            raise FormatError(f"{self.path.name} is incomplete ({first_line(error)}); copy it again") from None
 
     def read(self, frames: slice, rows: slice, columns: slice) -> np.ndarray:
         self._check_unchanged()

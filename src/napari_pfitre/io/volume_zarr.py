@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, first_line
 from ..frames import LazyFrames
 from ..results import Provenance, Volume
 from .atomic import replacing_folder
@@ -162,7 +162,7 @@ def array(path: Path) -> Any:
         stored = zarr.open_group(str(path), mode="r")[said["multiscales"][0]["datasets"][0]["path"]]  # type: ignore[index]
         shape = tuple(stored.shape)  # type: ignore[union-attr]
     except Exception as error:  # zarr, its stores and codecs: each complains in its own way
-        raise FormatError(f"{path.name} is a damaged OME-Zarr folder ({error}); copy it again") from None
+        raise FormatError(f"{path.name} is a damaged OME-Zarr folder ({first_line(error)}); copy it again") from None
     if len([n for n in shape if n > 1]) > 3 or len(shape) < 2:
         raise FormatError(f"{path.name} has shape {shape}; a volume has three axes, save one channel and one time")
     return stored
@@ -201,7 +201,9 @@ class _Blocks(LazyFrames):
         try:
             out = np.asarray(self.stored[key], dtype=np.float32)
         except Exception as error:  # as above
-            raise FormatError(f"a block of {self.path.name} cannot be read ({error}); copy it again") from None
+            raise FormatError(
+                f"a block of {self.path.name} cannot be read ({first_line(error)}); copy it again"
+            ) from None
         return out.reshape(tuple(span.stop - span.start for span in (frames, rows, columns)))
 
 

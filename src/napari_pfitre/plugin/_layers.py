@@ -212,7 +212,8 @@ def _sample(data: Any) -> np.ndarray:
     picked = sorted({n_frames // 6, n_frames // 2, n_frames - 1 - n_frames // 6})
     parts = [np.asarray(data[i, top : top + rows, :]).ravel() for i in picked]
     values = np.concatenate(parts)
-    return values[:: max(1, values.size // _SAMPLES)].astype(float)
+    with np.errstate(invalid="ignore"):  # a damaged float may be a NaN that signals
+        return values[:: max(1, values.size // _SAMPLES)].astype(float)
 
 
 def about_of(layer: Any) -> dict[str, Any]:
