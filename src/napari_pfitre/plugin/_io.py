@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError, QuestionError
 from ..scans import CdiScan, Step
-from ._layers import LayerData, from_file, kept_scan, scan_layers, volume_layers, volume_of
+from ._layers import LayerData, about_of, from_file, kept_scan, scan_layers, volume_layers, volume_of
 from ._memory import kept_hints
+from ._patterns import is_crystal
+from ._shown import behind
 
 if TYPE_CHECKING:
     from ..scans import TomoScan
@@ -18,6 +21,7 @@ __all__ = [
     "get_reader",
     "loaded",
     "opened_volume",
+    "too_large",
     "write_cxi",
     "write_hdf5",
     "write_mrc",
@@ -29,6 +33,7 @@ __all__ = [
 PLUGIN = "napari-pfitre"
 _TIFF = (".tif", ".tiff")
 _ARRAYS = (".mrc", ".st", ".ali", ".mat", ".npz")
+_AT_ONCE = 1_000_000_000  #: bytes of a volume that are read into memory, about a second's work
 _TABLES = (".csv", ".txt", ".tsv", ".rawtlt", ".tlt")
 
 
@@ -125,11 +130,20 @@ def read_volume_layers(path: str) -> list[LayerData]:
 
 
 def opened_volume(path: Path, links: str | None = None) -> list[LayerData]:
-    """The layers of a volume in a file, which Look again renews."""
-    from ..io import read_volume
+    """The layers of a volume in a file, which Look again renews; a large one is read slice by slice as it is shown."""
+    from ..io import open_volume, read_volume
 
-    volume = read_volume(path, links=links)
+    volume = open_volume(path, links=links)
+    if is_crystal(volume) or not too_large(volume.data.shape):
+        volume = read_volume(path, links=links)
     return from_file(volume_layers(volume), path, links, volume.name)
+
+
+def too_large(shape: tuple[int, ...]) -> bool:
+    """Whether a volume of this shape is left in its file: above 1 GB, or above a quarter of the memory that is free."""
+    import psutil
+
+    return 4 * math.prod(shape) > min(_AT_ONCE, psutil.virtual_memory().available / 4)
 
 
 def write_hdf5(path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None) -> list[str]:
@@ -195,6 +209,11 @@ def _write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     volume = volume_of(data, meta)
     source = {} if volume.provenance is None else volume.provenance.source
     _spare_source(path, source.get("path"))
+    shown = about_of(meta).get("file")
+    if behind(data) is not None and shown and Path(path).resolve() == Path(shown["path"]).resolve():
+        raise FormatError(
+            f"{Path(path).name} is large and this layer reads its slices from it while it is saved; choose another name"
+        )
     return [str(written) for written in _paths(write_volume(volume, Path(path), overwrite=True), path)]
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
-from ..frames import LazyFrames
+from ..frames import LazyFrames, Mapped
 from ..results import Provenance, Volume
 from ..scans import CdiScan, TomoScan
 from ._patterns import Held, crystal_layers, held_volume, is_crystal, pattern_layers
-from ._shown import lazy
+from ._shown import behind, lazy
 
 __all__ = [
     "LayerData",
@@ -134,6 +134,7 @@ def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[
     """A volume and its companions as image data; complex values as amplitude and phase, which napari can show.
 
     `first_slice` places a slab at its height in the whole volume. Companions start hidden: they lie on the volume.
+    What is lazy stays so, but for a crystal, whose surface needs all of it.
     """
     if is_crystal(volume):
         return crystal_layers(volume, name)
@@ -158,7 +159,8 @@ def volume_layers(volume: Volume, name: str = "", first_slice: int = 0) -> list[
         for part, data, look in _real_parts(whole, values):
             if whole != title:
                 look = {**look, **({} if "phase" in part else _look(data)), "visible": False}
-            layers.append((data, {"name": part, "metadata": {_KEY: dict(about)}, **shared, **look}, "image"))
+            shown = lazy(data, part) if isinstance(data, LazyFrames) else data
+            layers.append((shown, {"name": part, "metadata": {_KEY: dict(about)}, **shared, **look}, "image"))
     if volume.residual is not None and volume.provenance is not None:
         layers.append(_residual_layer(volume.residual, volume.provenance, f"{title} · residual"))
     return layers
@@ -169,7 +171,8 @@ def _residual_layer(residual: np.ndarray, provenance: Provenance, name: str) -> 
     degrees = np.array(provenance.angles_deg)
     if len(degrees) != len(residual):
         degrees = np.arange(len(residual), dtype=float)
-    data, about = _projections(residual, degrees, provenance.pixel_size)
+    shown = lazy(residual, name) if isinstance(residual, LazyFrames) else residual
+    data, about = _projections(shown, degrees, provenance.pixel_size)
     kept = {"kind": "residual", "captions": about.pop("captions")}
     return data, {**about, "name": name, **_look(residual), "visible": False, "metadata": {_KEY: kept}}, "image"
 
@@ -187,9 +190,14 @@ def _real_parts(name: str, data: np.ndarray):
     if not np.issubdtype(data.dtype, np.complexfloating):
         yield name, data, {"colormap": "gray", "contrast_limits": contrast_limits(data)}
         return
-    amplitude = np.abs(data)
+    amplitude, phase = _values(np.abs, data), _values(np.angle, data)
     yield f"{name} · amplitude", amplitude, {"colormap": "gray", "contrast_limits": contrast_limits(amplitude)}
-    yield f"{name} · phase", np.angle(data), {"colormap": "twilight", "contrast_limits": (-np.pi, np.pi)}
+    yield f"{name} · phase", phase, {"colormap": "twilight", "contrast_limits": (-np.pi, np.pi)}
+
+
+def _values(function: Any, data: Any) -> Any:
+    """A function of each value, worked out when it is asked for where the values are read so."""
+    return Mapped(np.float32, data, function=function) if isinstance(data, LazyFrames) else function(data)
 
 
 def contrast_limits(data: Any) -> tuple[float, float]:
@@ -282,7 +290,8 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     if (whole := held_volume(data, meta)) is not None:
         return whole
     name = meta.get("name", "volume")
-    values = np.asarray(data)
+    stored = behind(data)  # read again while it is written: never more than some slices are in memory
+    values: Any = np.asarray(data) if stored is None else stored
     if values.ndim == 2:
         values = values[np.newaxis]
     if values.ndim != 3 or values.dtype.kind not in "fiub":
@@ -293,7 +302,7 @@ def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
     about = meta.get("metadata", {}).get(_KEY, {})
     provenance = about.get("provenance")
     return Volume(
-        data=values.astype(np.float32, copy=False),
+        data=values.astype(np.float32, copy=False) if stored is None else Mapped(np.float32, stored),
         voxel_size=_voxel_size(meta, about),
         provenance=None if provenance is None else _provenance(provenance),
         name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ..options import as_dict
 from ._caption import show_captions
 from ._contents import DatasetTree, HalfCircle, Thumbnail, thumbnail
 from ._form import OptionsForm
-from ._io import loaded, opened_volume
+from ._io import loaded, opened_volume, too_large
 from ._layers import LayerData, scan_layer, scan_layers
 from ._live import add_layers, contains
 from ._memory import kept_hints, remember
@@ -277,10 +278,17 @@ def looked(path: Path, answers: dict[str, Any]) -> tuple[FileReport, Any]:
 
 
 def forecast(report: FileReport) -> str:
-    """How the projections compare with the memory that is free, as a line of HTML; empty for other things."""
+    """How the projections, or a volume, compare with the memory that is free, as a line of HTML; or nothing."""
+    import psutil
+
+    if report.volume is not None:
+        needed = 4 * math.prod(report.volume.shape)
+        how = f"is read into memory: {size_text(needed)}"
+        if too_large(report.volume.shape):
+            how = f"of {size_text(needed)} is read slice by slice, as it is shown; the 3-D view takes all of it"
+        return f"<br><b>memory</b>: the volume {how} ({size_text(psutil.virtual_memory().available)} are free)"
     if report.scan is None:
         return ""
-    import psutil
 
     angles, rows, columns = report.scan.shape
     needed, free = 4 * angles * rows * columns, psutil.virtual_memory().available

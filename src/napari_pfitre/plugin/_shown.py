@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
+from weakref import WeakValueDictionary
 
 import dask.array as da
 import numpy as np
@@ -16,10 +18,11 @@ from napari.utils.notifications import show_warning
 from ..errors import ChangedError, PfitreError
 from ..frames import LazyFrames
 
-__all__ = ["Shown", "lazy"]
+__all__ = ["Shown", "behind", "lazy"]
 
 _PAUSE = 15.0  # s before the same is told again: a slider asks for many frames
 _told: dict[str, float] = {}
+_shown: WeakValueDictionary[str, Shown] = WeakValueDictionary()  # by the name of the array that shows them
 
 
 class Shown(LazyFrames):
@@ -56,9 +59,13 @@ def _tell(text: str) -> None:
 
 def lazy(frames: LazyFrames, where: str) -> da.Array:
     """One task a frame. The name is never used twice: napari caches blocks by it, and files get rewritten."""
-    return da.from_array(
-        Shown(frames),
-        chunks=(1, *frames.shape[1:]),
-        name=f"{where}:{uuid.uuid4().hex}",
-        meta=np.empty((0, 0, 0), frames.dtype),
-    )
+    shown = Shown(frames)
+    name = f"{where}:{uuid.uuid4().hex}"
+    _shown[name] = shown
+    return da.from_array(shown, chunks=(1, *frames.shape[1:]), name=name, meta=np.empty((0, 0, 0), frames.dtype))
+
+
+def behind(data: Any) -> LazyFrames | None:
+    """The stack that `lazy` made an array of, where what cannot be read is an error; None for any other array."""
+    shown = _shown.get(data.name) if isinstance(data, da.Array) else None
+    return None if shown is None else shown.parent
