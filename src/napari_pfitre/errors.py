@@ -14,6 +14,8 @@ None of them is a RuntimeError: napari's generator workers swallow those.
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "ChangedError",
     "FormatError",
@@ -24,11 +26,15 @@ __all__ = [
     "ScanError",
     "WeightsError",
     "first_line",
+    "one_line",
 ]
 
 
 class PfitreError(Exception):
     """Base of all errors raised on purpose by napari-pfitre."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class FormatError(PfitreError):
@@ -82,3 +88,11 @@ def first_line(error: BaseException) -> str:
     """What another library complained of, as part of a sentence: its first line, or the kind of error."""
     lines = str(error).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
+
+
+def one_line(text: str) -> str:
+    """Text with names from a file in it, which may hold line breaks and what terminals take for commands."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +23,8 @@ def outcome(path: Path) -> str:
     """What becomes of a file: scan, pattern, volume, question, refused. Anything but a PfitreError passes through."""
     report = inspect_file(path)
     assert report.lines()
-    for sentence in (*report.notices, str(report.problem or "")):
-        assert "\n" not in sentence, sentence
+    for sentence in (*report.lines(), *report.notices, str(report.problem or "")):
+        assert not any(unicodedata.category(letter) == "Cc" for letter in sentence), sentence
         assert "Traceback" not in sentence, sentence
     try:
         if report.scan is not None:

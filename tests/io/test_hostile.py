@@ -326,3 +326,12 @@ def test_large_pieces_that_are_unpacked_for_each_frame_are_told(tmp_path):
         stored.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(20 * 2048 * 2048 * 2), 1))
     notices = read_scan(path, quantity="emission").notices
     assert any("pieces of 167.8 MB that have to be unpacked for each frame" in notice for notice in notices)
+
+
+def test_names_with_line_breaks_and_commands_for_terminals_are_told_in_one_line(tmp_path):
+    path = write_datasets(tmp_path / "names.h5", **{"a\n\x1b[2Jb": COUNTS, "c\rd": COUNTS})
+    report = inspect_file(path)
+    assert len(report.datasets) == 2
+    text = "".join((*report.lines(), str(report.problem)))
+    assert not any(letter in text for letter in "\n\r\x1b")
+    assert "a\N{REPLACEMENT CHARACTER}[2Jb" in text

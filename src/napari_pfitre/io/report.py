@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..errors import PfitreError, QuestionError
+from ..errors import PfitreError, QuestionError, one_line
 from ..frames import size_text
 from ..scans import CdiScan, TomoScan
 from . import volume_cxi, volume_slices, volume_tiff, volume_vti, volume_zarr
@@ -71,6 +71,9 @@ class FileReport:
     problem: PfitreError | None = None  #: why there is no scan: an error, or a QuestionError with its hint
     notices: tuple[str, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notices", tuple(one_line(notice) for notice in self.notices))
+
     @property
     def usable(self) -> bool:
         """Whether `read_scan` or `read_volume` reads the file as it stands, with the hints given."""
@@ -99,7 +102,7 @@ class FileReport:
             out += [_row("dataset", str(dataset)) for dataset in self.datasets[:12]]
             if len(self.datasets) > 12:
                 out.append(_row("", f"and {len(self.datasets) - 12} more datasets"))
-        return out
+        return [one_line(line) for line in out]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as values that JSON can hold, in SI units and degrees."""
