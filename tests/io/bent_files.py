@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,8 +107,16 @@ class Step(NamedTuple):
         return f"{self.done.__name__}({self.name!r}, {', '.join(map(repr, self.what))})"
 
     def take(self, path: Path) -> None:
-        with contextlib.suppress(*_UNSTORABLE), h5py.File(path, "a") as file:
+        with warnings.catch_warnings(), contextlib.suppress(*_UNSTORABLE), h5py.File(path, "a") as file:
+            warnings.simplefilter("ignore")  # of casts in here; those of the readers count
             self.done(file, self.name, *self.what)
+
+
+def _held(file: h5py.File, name: str) -> np.ndarray:
+    """The values of a dataset, unless an earlier step claimed gigabytes."""
+    if file[name].nbytes > 1_000_000:
+        raise ValueError(f"{name} is too large to be bent")
+    return np.asarray(file[name][()])
 
 
 def _instead(file: h5py.File, name: str, **storage: Any) -> h5py.Dataset:
@@ -127,12 +136,12 @@ def put(file: h5py.File, name: str, value: Any) -> None:
 
 def cast(file: h5py.File, name: str, kind: np.dtype) -> None:
     with np.errstate(all="ignore"):
-        data = np.asarray(file[name][()]).astype(kind)
+        data = _held(file, name).astype(kind)
     _instead(file, name, data=data)
 
 
 def reshape(file: h5py.File, name: str, change: tuple[int, ...], axis: int | None) -> None:
-    data = np.asarray(file[name][()])
+    data = _held(file, name)
     shape = [max(0, n + by) for n, by in zip(data.shape, (*change, 0, 0, 0, 0, 0), strict=False)]
     if axis is not None:
         shape.insert(min(axis, len(shape)), 1)
@@ -140,12 +149,12 @@ def reshape(file: h5py.File, name: str, change: tuple[int, ...], axis: int | Non
 
 
 def turn(file: h5py.File, name: str, order: tuple[int, ...]) -> None:
-    data = np.asarray(file[name][()])
+    data = _held(file, name)
     _instead(file, name, data=data.transpose([axis for axis in order if axis < data.ndim]))
 
 
 def fill(file: h5py.File, name: str, value: float, every: int) -> None:
-    data = np.asarray(file[name][()])
+    data = _held(file, name)
     flat = data.reshape(-1)
     with np.errstate(all="ignore"):
         flat[::every] = np.asarray(value).astype(data.dtype)
@@ -153,7 +162,7 @@ def fill(file: h5py.File, name: str, value: float, every: int) -> None:
 
 
 def store(file: h5py.File, name: str, how: str) -> None:
-    data = np.asarray(file[name][()])
+    data = _held(file, name)
     options: dict[str, Any] = {
         "gzip": {"data": data, "compression": "gzip", "shuffle": True, "fletcher32": True, "chunks": True},
         "rows": {"data": data, "chunks": (*data.shape[:-2], 1, *data.shape[-1:]) if data.ndim > 1 else True},

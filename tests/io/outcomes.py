@@ -56,16 +56,17 @@ class Cost(NamedTuple):
 
     seconds: float  #: of computing
     memory: int  #: bytes at its peak, all of the process
+    before: int  #: bytes of the process before
 
 
 def measured(work: Callable[[], str]) -> tuple[str, Cost]:
     """What some work gave, and what it cost."""
     process = psutil.Process()
-    before = sum(process.cpu_times()[:2])
+    used, held = sum(process.cpu_times()[:2]), process.memory_info().rss
     with contextlib.suppress(OSError):  # the peak from now on, where the system can
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     said = work()
-    return said, Cost(sum(process.cpu_times()[:2]) - before, _peak(process))
+    return said, Cost(sum(process.cpu_times()[:2]) - used, _peak(process), held)
 
 
 def _peak(process: psutil.Process) -> int:
