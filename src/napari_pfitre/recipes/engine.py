@@ -33,9 +33,7 @@ def engine(
 ) -> Iterator[SplitIterate]:
     """Rounds for data y (z, angle, column), counted from 1; those of round 0 are total variation on its way.
 
-    In round 1 the network sees total variation's image as it is: a data step before it would bring the noise back. When
-    its own image explains the data to within their noise (Morozov, Soviet Math. Dokl. 7 (1966) 414), the data have no
-    more to say; further rounds would only hand the network images that it has mended already, and round 1 is the last.
+    In round 1 the network sees total variation's image as it is: a data step before it would bring the noise back.
 
     Parameters
     ----------
@@ -52,10 +50,7 @@ def engine(
         yield start
     z = prior.prox(start.z, 1 / (rho * A.diagonal()))
     apart = float((start.z - z).norm() / start.z.norm().clamp_min(1e-30))
-    explained = float((A(z) - y.to(z)).norm()) <= noise * math.sqrt(y.numel())
-    yield start._replace(k=1, z=z, apart=apart, last=explained or rounds == 1)
-    if explained:
-        return
+    yield start._replace(k=1, z=z, apart=apart, last=rounds == 1)
     smooth = smoothness(A, noise, SHARE)
     for iterate in half_quadratic(A, y, prior, rounds=rounds - 1, rho=rho, align=align, z0=z, smooth=smooth):
         yield iterate._replace(k=iterate.k + 1)
