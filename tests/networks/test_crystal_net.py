@@ -200,12 +200,17 @@ class Oracle(CrystalNet):
         return torch.stack(answers)
 
 
-def test_the_answer_that_fits_best_counts_most():
+def answered(kind, tries, keep):
+    """A crystal, a network that knows it, and what `guesses` makes of that one's answers."""
     crystal = Crystals(8, size=32, oversampling=(1.9, 2.2), photons=(1e7, 1e7), spoil=0.0, off_centre=0.0)[3]
     edge = (BOX - INNER) // 2
     cut = (slice(edge, -edge),) * 3
-    oracle = Oracle(torch.from_numpy(crystal.object)[cut], torch.from_numpy(crystal.support)[cut])
-    found = guesses(oracle, torch.from_numpy(crystal.intensity), None, (OVERSAMPLING,) * 3, tries=4, keep=3)
+    net = kind(torch.from_numpy(crystal.object)[cut], torch.from_numpy(crystal.support)[cut])
+    return crystal, net, guesses(net, torch.from_numpy(crystal.intensity), None, (OVERSAMPLING,) * 3, tries, keep)
+
+
+def test_the_answer_that_fits_best_counts_most():
+    crystal, oracle, found = answered(Oracle, tries=4, keep=3)
     assert len(found) == 3
     assert found[0].misfit < 0.05
     assert found[0].misfit == pytest.approx(found[1].misfit, abs=1e-3)  # the others hardly count beside the right one
@@ -233,11 +238,7 @@ class Unsure(Oracle):
 
 
 def test_what_answers_agree_on_is_nearer_than_any_of_them():
-    crystal = Crystals(8, size=32, oversampling=(1.9, 2.2), photons=(1e7, 1e7), spoil=0.0, off_centre=0.0)[3]
-    edge = (BOX - INNER) // 2
-    cut = (slice(edge, -edge),) * 3
-    unsure = Unsure(torch.from_numpy(crystal.object)[cut], torch.from_numpy(crystal.support)[cut])
-    found = guesses(unsure, torch.from_numpy(crystal.intensity), None, (OVERSAMPLING,) * 3, tries=10, keep=9)
+    crystal, _, found = answered(Unsure, tries=10, keep=9)
     errors = [
         compare(guess.psi.numpy(), crystal.object, true_support=crystal.support > 0.5).phase_rmse for guess in found
     ]

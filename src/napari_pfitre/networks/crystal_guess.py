@@ -23,8 +23,6 @@ __all__ = ["Guess", "best_guess", "guesses"]
 VIEWS: tuple[tuple[tuple[int, ...], bool], ...] = tuple(
     (flips, swap) for swap in (False, True) for flips in ((), (-3,), (-2,), (-1,), (-3, -2), (-3, -1), (-2, -1), PIXELS)
 )
-
-
 FIRST = 2  #: tries with the oversampling that was given
 SPREAD = 0.01  #: of misfit: by so much more an answer counts 1/e as much
 
