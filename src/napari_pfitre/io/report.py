@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,14 @@ from ..errors import PfitreError, QuestionError, one_line
 from ..frames import size_text
 from ..scans import CdiScan, TomoScan
 from . import volume_cxi, volume_slices, volume_tiff, volume_vti, volume_zarr
-from .angles import span_text
 from .extras import images
 from .hdf5 import compression, missing_filters, opened
 from .hints import ReadHints
 from .mrc import MrcFrames
 from .parts import assemble
 from .places import place_of
-from .quantity import look
 from .reading import format_of, read_parts
+from .report_lines import pattern_lines, row_text, scan_lines, volume_lines
 from .sniff import identify
 from .tiff import NAME as TIFF
 from .tiff_frames import TiffFrames
@@ -88,20 +86,22 @@ class FileReport:
         """The report for a terminal or a tooltip."""
         out = [f"{self.path.name}: {self.format}, {size_text(self.size)}"]
         if self.scan is not None:
-            out += _scan_lines(self.scan, self._source())
+            out += scan_lines(self.scan, self._source())
         elif self.pattern is not None:
-            out += _pattern_lines(self.pattern)
+            out += pattern_lines(self.pattern)
         elif self.volume is not None:
-            out += [_row("volume", f"{' × '.join(str(n) for n in self.volume.shape)} (z, y, x), {self.volume.dtype}")]
-            out += [_row("stored in", str(self.volume))] if self.volume.path else []
-            out += _volume_lines(self.facts) if self.facts is not None else []
+            out += [
+                row_text("volume", f"{' × '.join(str(n) for n in self.volume.shape)} (z, y, x), {self.volume.dtype}")
+            ]
+            out += [row_text("stored in", str(self.volume))] if self.volume.path else []
+            out += volume_lines(self.facts) if self.facts is not None else []
         for notice in self.notices:
-            out.append(_row("note", notice))
+            out.append(row_text("note", notice))
         if self.problem is not None and not self.usable:
-            out.append(_row("question" if self.question else "problem", str(self.problem)))
-            out += [_row("dataset", str(dataset)) for dataset in self.datasets[:12]]
+            out.append(row_text("question" if self.question else "problem", str(self.problem)))
+            out += [row_text("dataset", str(dataset)) for dataset in self.datasets[:12]]
             if len(self.datasets) > 12:
-                out.append(_row("", f"and {len(self.datasets) - 12} more datasets"))
+                out.append(row_text("", f"and {len(self.datasets) - 12} more datasets"))
         return [one_line(line) for line in out]
 
     def as_dict(self) -> dict[str, Any]:
@@ -145,60 +145,6 @@ class FileReport:
         return next((dataset for dataset in self.datasets if dataset.path == wanted), None)
 
 
-def _row(name: str, value: str) -> str:
-    return f"  {name:<12} {value}"
-
-
-def _scan_lines(scan: TomoScan, stored: DatasetInfo | None) -> list[str]:
-    n_angles, n_rows, n_columns = scan.shape
-    where = f" in {scan.source.dataset}" if scan.source and scan.source.dataset else ""
-    size = n_angles * n_rows * n_columns * scan.projections.dtype.itemsize
-    out = [
-        _row(
-            "projections",
-            f"{n_angles} of {n_rows} rows × {n_columns} columns, {scan.projections.dtype}, {size_text(size)}{where}",
-        )
-    ]
-    if stored is not None:
-        packed = f"compressed with {stored.compression}" if stored.compression else "not compressed"
-        kind = stored.note or packed
-        amount = f"{size_text(stored.stored)} on disk, " if stored.stored else ""
-        out.append(
-            _row(
-                "stored",
-                f"{' × '.join(str(n) for n in stored.shape)}, {amount}{kind}, axes {', '.join(scan.axis_order)}",
-            )
-        )
-    elif scan.axis_order != ("angle", "row", "column"):
-        out.append(_row("stored", f"axes {', '.join(scan.axis_order)}"))
-    out.append(_row("angles", span_text(np.rad2deg(scan.angles))))
-    out.append(
-        _row(
-            "missing", "; ".join(str(wedge) for wedge in scan.missing_wedges) or "no wedge: all directions are covered"
-        )
-    )
-    out.append(_row("values", _values(scan)))
-    flats, darks = (0 if stack is None else len(stack) for stack in (scan.flats, scan.darks))
-    out.append(_row("flats, darks", f"{flats or 'no'} flats, {darks or 'no'} darks"))
-    if scan.pixel_size is None:
-        pixel = "unknown; lengths will be in pixels"
-    else:
-        row, column = (_length_text(size) for size in scan.pixel_size)
-        pixel = column if row == column else f"{row} (row) × {column} (column)"
-    out.append(_row("pixel size", pixel))
-    out.append(_row("energy", "unknown" if scan.energy_kev is None else f"{scan.energy_kev:.6g} keV"))
-    middle = (n_columns - 1) / 2
-    out.append(
-        _row(
-            "centre",
-            f"unknown (the detector's middle is column {middle:g})"
-            if scan.centre is None
-            else f"column {scan.centre:g}",
-        )
-    )
-    return out
-
-
 def _scan_dict(scan: TomoScan) -> dict[str, Any]:
     angles, rows, columns = scan.shape
     return {
@@ -216,69 +162,6 @@ def _scan_dict(scan: TomoScan) -> dict[str, Any]:
         "energy_kev": scan.energy_kev,
         "centre": scan.centre,
     }
-
-
-def _pattern_lines(scan: CdiScan) -> list[str]:
-    frames, rows, columns = scan.shape
-    pixel = "unknown" if scan.pixel_size is None else " × ".join(_length_text(size) for size in scan.pixel_size)
-    place = [] if scan.positions is None else [_row("places", _places(scan.positions))]
-    step = "unknown" if scan.rocking_step is None else f"{np.rad2deg(scan.rocking_step):.4g}°"
-    return [
-        _row("pattern", f"{frames} frames of {rows} rows × {columns} columns, {scan.intensity.dtype}"),
-        _row("mask", "none" if scan.mask is None else f"{int(np.count_nonzero(scan.mask))} pixels"),
-        _row("peak", "unknown" if scan.centre is None else "at " + ", ".join(f"{c:.4g}" for c in scan.centre)),
-        _row("energy", "unknown" if scan.energy_kev is None else f"{scan.energy_kev:.6g} keV"),
-        _row("distance", "unknown" if scan.distance is None else f"{scan.distance:.4g} m"),
-        _row("pixel size", pixel),
-        *(place or [_row("rocking step", step)]),
-        *([_row("angles", _stood(angles))] if (angles := scan.metadata.get("angles_deg")) else []),
-    ]
-
-
-def _stood(angles: Mapping[str, float | list[float]]) -> str:
-    """Where circles stood, and from where to where the one went that moved."""
-    return ", ".join(
-        f"{name} {v:.5g}°" if isinstance(v, float) else f"{name} {v[0]:.5g}° to {v[1]:.5g}°"
-        for name, v in angles.items()
-    )
-
-
-def _places(positions: np.ndarray) -> str:
-    """How far a scan of the sample went."""
-    if not np.isfinite(positions).all():
-        return f"{len(positions)}, where on the sample is unknown"
-    height, width = (_length_text(float(reach)) for reach in np.ptp(positions, axis=0))
-    return f"{len(positions)} over {height} × {width} (y, x) of the sample"
-
-
-def _volume_lines(about: Facts) -> list[str]:
-    voxel = (
-        "unknown"
-        if about.voxel_size is None
-        else " × ".join(_length_text(size) for size in about.voxel_size) + " (z, y, x)"
-    )
-    out = [_row("name", about.name), _row("voxel size", voxel), _row("values in", about.unit)]
-    if (made := about.provenance) is not None:
-        when = f" on {made.started}" if made.started else ""
-        source = f" from {Path(str(made.source['path'])).name}" if made.source.get("path") else ""
-        out.append(_row("made by", f"{made.recipe}{source}{when}{', stopped early' if made.partial else ''}"))
-    return out
-
-
-def _values(scan: TomoScan) -> str:
-    try:
-        values = look(scan.projections)
-    except PfitreError as error:
-        return f"{scan.quantity}; {error}"
-    seen = f", about {values.min():.4g} to {values.max():.4g}" if values.size else ", none of them a number"
-    return scan.quantity + seen
-
-
-def _length_text(metres: float) -> str:
-    for unit, factor in (("nm", 1e9), ("µm", 1e6), ("mm", 1e3)):
-        if metres * factor < 1000 or unit == "mm":
-            return f"{metres * factor:.5g} {unit}"
-    raise AssertionError("unreachable")
 
 
 def inspect_file(path: str | Path, **hints: Any) -> FileReport:
