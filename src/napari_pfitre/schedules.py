@@ -14,7 +14,7 @@ from .errors import OptionError
 
 __all__ = ["MOST", "NAMES", "parse_schedule"]
 
-NAMES = ("ER", "HIO", "RAAR", "TWIN")
+NAMES = ("ER", "HIO", "RAAR", "EVEN", "TWIN")
 MOST = 1_000_000  #: steps; more is a slip of the pen
 
 _TOKEN = re.compile(r"\s*(?:(\d+)|([A-Za-z]+)|([×*+,()]))")

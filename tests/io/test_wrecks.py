@@ -403,3 +403,14 @@ def test_a_number_that_signals_is_no_warning(exchange):
     values = look(read_scan(path).projections)
     assert values.size == 3 * 24 - 1
     assert (values == 0.5).all()
+
+
+def test_of_large_pieces_one_is_looked_at(tmp_path):
+    """HDF5 unpacks a piece of storage as a whole: what the values are like shows in one as well as in all."""
+    path = write_exchange(tmp_path / "large.h5", flats=None, darks=None, theta=np.linspace(0, 170, 16))
+    with h5py.File(path, "a") as file:
+        del file["exchange/data"]
+        stored = file.create_dataset("exchange/data", (16, 2048, 3072), "u1", chunks=(16, 2048, 1024), compression="lzf")
+        for piece in range(3):
+            stored[:, 1000:1050, 1024 * piece : 1024 * (piece + 1)] = piece + 1
+    assert set(look(read_scan(path).projections)) == {0, 2}

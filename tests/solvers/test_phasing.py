@@ -172,6 +172,24 @@ def test_a_quarter_of_the_support_has_no_twin(problem):
     assert int((now.x.abs() > 0).sum()) < 0.5 * int((psi.abs() > 0).sum())
 
 
+def test_an_even_object_stays_as_it_is(problem):
+    A, amplitude, psi = problem
+    even = torch.polar((psi.abs() > 0).float() * 3, torch.angle(psi))
+    now, _ = run(A, A(even).abs(), even, even.abs() > 0, "5 EVEN")
+    torch.testing.assert_close(now.x, even, rtol=1e-3, atol=1e-2)
+
+
+def test_even_steps_keep_the_modulus_near_the_objects_own(problem):
+    A, amplitude, psi = problem
+    support = psi.abs() > 0
+    start = random_start(amplitude, support, 0)
+    for algorithm in ("RAAR", "EVEN"):
+        now, _ = run(A, amplitude, start, support, f"6 {algorithm}")
+        sizes = now.x[support].abs()
+        assert bool(sizes.max() < 1.001 * 1.1 / 0.9 * sizes.min()) == (algorithm == "EVEN")
+        assert float(now.x[~support].abs().max()) == 0
+
+
 def test_starts_belong_to_their_seeds(problem):
     _, amplitude, _ = problem
     support = box_support(amplitude.shape, (0.3, 0.4, 0.5))

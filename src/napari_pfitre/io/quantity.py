@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..errors import QuestionError
@@ -12,19 +14,23 @@ __all__ = ["ask_if_normalised", "guess_quantity", "look"]
 
 _MOST_COLUMNS = 60_000  # of no detector, but of damaged files
 _AT_ONCE = 64_000_000  # bytes
+_LARGE_PIECE = 32_000_000  # bytes of storage that are unpacked together; of such ones one is enough
 _CHOICES = ("transmission", "line integrals", "emission", "counts")
 
 
 def look(frames: LazyFrames | np.ndarray) -> np.ndarray:
     """Some rows of the first, middle and last frame: enough to judge by, and little to read."""
     n, rows, columns = frames.shape
-    columns = min(columns, _MOST_COLUMNS)
     chunks = getattr(frames, "chunks", None)
     group = chunks[1] if chunks else 64
     count = min(rows, max(1, min(64, group)))
     start = (rows - count) // 2
+    first, columns = 0, min(columns, _MOST_COLUMNS)
+    if chunks and math.prod(chunks) * frames.dtype.itemsize > _LARGE_PIECE:
+        first = columns // 2 // chunks[2] * chunks[2]
+        columns = min(columns - first, chunks[2])
     picks = sorted({0, n // 2, n - 1})
-    region = slice(start, start + count), slice(0, columns)
+    region = slice(start, start + count), slice(first, first + columns)
     if chunks and chunks[0] >= n and n * count * columns * frames.dtype.itemsize <= _AT_ONCE:
         stack = frames[:, *region]  # one piece of storage holds all of the frames: it is unpacked once, not thrice
         seen = [stack[i] for i in picks]

@@ -173,7 +173,7 @@ def object_volume(
         On a cubic grid with the laboratory's axes; the scan's geometry has to be known.
     """
     from ..metrics import canonical
-    from .crystal_support import plateau
+    from ..solvers.shrink_wrap import plateau
     from .strain import displacement, lab_frame, strain
 
     own, free = pattern.chi2(psi)
@@ -221,7 +221,7 @@ def object_volume(
 def _spread(form: np.ndarray, others: Sequence[torch.Tensor]) -> dict[str, np.ndarray]:
     """Standard deviations over the starts: of the phase in radians, and of the amplitude over the crystal's own."""
     from ..metrics import align_to
-    from .crystal_support import plateau
+    from ..solvers.shrink_wrap import plateau
 
     aligned = np.stack([align_to(one.cpu().numpy(), form)[0] for one in others]).astype(np.complex64)
     mean = aligned.mean(axis=0)

@@ -1,11 +1,12 @@
 """CDI-NN: a network's guess of shape and phase, then a short phase retrieval from there, then the likeliest object.
 
-    pattern → the network's frame → shape and phase → RAAR, ER → maximum likelihood → canonical form
+    pattern → the network's frame → shape and phase → EVEN, RAAR, ER → maximum likelihood → canonical form
 
 A network as in Chan et al., Appl. Phys. Rev. 8 (2021) 021407 gives in a fraction of a second what phase retrieval from
 random starts takes hundreds of steps to find; what it gives is no fit to the data yet, and phase retrieval from there
-makes it one (docs/methods/cdi-nn.md). A few per cent of the voxels are kept from phasing; how well they are foretold
-is the free chi-squared.
+makes it one (docs/methods/cdi-nn.md). Where the phase is strong, what decides is that a crystal is as dense everywhere:
+from the network's shape, which is nearly right, that may be asked for. A few per cent of the voxels are kept from
+phasing; how well they are foretold is the free chi-squared.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ TRIES = 10  #: times the network is asked; after that it agrees with itself no b
 SURE, POSSIBLE = 0.95, 0.1  #: of the network's shape: always in the support; never beyond a voxel about it
 AVERAGE = 30  #: last steps of RAAR that are averaged
 ENDING = 20  #: steps of ER after RAAR
+EVEN = 0.6  #: of those before, with the modulus held even; every other start goes without
 AS_GOOD = 1.15  #: times the best free chi²: starts that are averaged
 TIGHTER = 1.4  #: times the threshold, the support of these
 
@@ -54,14 +56,15 @@ class CdiNnOptions:
          "refinement: then the likeliest object for these photons."},
     ] = "with refinement"  # fmt: skip
     steps: Annotated[
-        int, {"min": 60, "max": 10000, "label": "Phasing steps", "tooltip": "RAAR from the network's guess; the last "
-              "twenty are error reduction."},
+        int, {"min": 60, "max": 10000, "label": "Phasing steps", "tooltip": "RAAR from the network's guess, with the "
+              "modulus held even at first in every other start; the last twenty are error reduction."},
     ] = 120  # fmt: skip
     starts: Annotated[
-        int, {"min": 1, "max": 16, "label": "Starts", "tooltip": "How many of the network's answers, to the pattern "
-              "turned over in different ways, are phased; the best by chi² of voxels kept out is the result, averaged "
-              "with those as good, and all tell how sure it is."},
-    ] = 3  # fmt: skip
+        int, {"min": 1, "max": 16, "label": "Starts", "tooltip": "How often phasing is started: from the network's "
+              "guess with the modulus held even at first, from it without, then likewise from the best single answers. "
+              "The best by chi² of voxels kept out is the result, averaged with those as good; all tell how sure it is."
+              },
+    ] = 4  # fmt: skip
     refinement: Annotated[
         int, {"min": 1, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood."}
     ] = 20
@@ -121,7 +124,7 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     yield Progress(1, total, "asking the network")
     z, y, x = (ratio / WIDER for ratio in oversampling(np.asarray(scan.intensity)))
     mask = torch.from_numpy(np.array(pattern.mask)).to(where) if pattern.mask.any() else None
-    found = guesses(net, torch.from_numpy(np.array(scan.intensity)).to(where), mask, (z, y, x), TRIES, starts)
+    found = guesses(net, torch.from_numpy(np.array(scan.intensity)).to(where), mask, (z, y, x), TRIES, (starts + 1) // 2)
     figures: dict[str, float] = {"network misfit": found[0].misfit}
     figures |= {f"oversampling {axis}": v for axis, v in zip("zyx", found[0].oversampling, strict=True)}
     best, stopped = _start(found[0]), False
@@ -175,7 +178,8 @@ def _phased(
     from .crystal_support import CrystalSupport, grown
 
     done: list[Found] = []
-    for i, guess in enumerate(found):
+    for i in range(options.starts):
+        guess = found[i // 2]
         shape = pattern.to_corner(guess.shape)
         shrink = CrystalSupport(
             every=10,
@@ -186,10 +190,11 @@ def _phased(
         )
         x, support = pattern.scaled(pattern.to_corner(guess.psi)), shape > options.support_threshold
         step = 2 + i * options.steps
-        text = f"phasing, start {i + 1} of {len(found)}" if len(found) > 1 else "phasing"
+        text = f"phasing, start {i + 1} of {options.starts}" if options.starts > 1 else "phasing"
+        even = 0 if i % 2 else round(EVEN * (options.steps - ENDING))
         finer = dataclasses.replace(shrink, every=5, threshold=TIGHTER * options.support_threshold, sigma=(0.8, 0.8))
         for schedule, follow, average in (
-            (f"{options.steps - ENDING} RAAR", shrink, AVERAGE), (f"{ENDING} ER", finer, 1),
+            (f"{even} EVEN + {options.steps - ENDING - even} RAAR", shrink, AVERAGE), (f"{ENDING} ER", finer, 1),
         ):  # fmt: skip
             names = parse_schedule(schedule)
             for now in phasing(

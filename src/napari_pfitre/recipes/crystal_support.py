@@ -14,11 +14,9 @@ from dataclasses import dataclass
 import torch
 
 from ..solvers import ShrinkWrap
-from ..solvers.shrink_wrap import blurred, magnitude
+from ..solvers.shrink_wrap import blurred, magnitude, plateau
 
-__all__ = ["CrystalSupport", "grown", "plateau"]
-
-_FAINT = 0.1  #: of the maximum; below it is no crystal
+__all__ = ["CrystalSupport", "grown"]
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,3 @@ class CrystalSupport(ShrinkWrap):
 def grown(support: torch.Tensor) -> torch.Tensor:
     """A support and a voxel and a half about it."""
     return blurred(support.float(), 1.0) > 0.1
-
-
-def plateau(amplitude: torch.Tensor) -> float:
-    """The level above which half of the power lies."""
-    values = amplitude[amplitude > _FAINT * amplitude.max()]
-    if not len(values):
-        return 0.0
-    values = values.sort(descending=True).values
-    power = values.square().cumsum(0, dtype=torch.float64)
-    return float(values[int(torch.searchsorted(power, 0.5 * power[-1]))])

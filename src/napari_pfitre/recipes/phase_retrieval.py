@@ -42,8 +42,9 @@ class PhaseRetrievalOptions:
               "tooltip": "The best by chi² of voxels kept out is taken, and averaged with those that are as good."},
     ] = 5  # fmt: skip
     schedule: Annotated[
-        str, {"label": "Schedule", "tooltip": "Steps of ER, HIO, RAAR and TWIN (ER in a quarter of the support, which "
-              "tells object and twin apart), such as 5 TWIN + 3×(80 HIO + 20 ER)."},
+        str, {"label": "Schedule", "tooltip": "Steps of ER, HIO, RAAR, EVEN (RAAR with the modulus held even, for a "
+              "support that is nearly right) and TWIN (ER in a quarter of the support, which tells object and twin "
+              "apart), such as 5 TWIN + 3×(80 HIO + 20 ER)."},
     ] = "20 ER + 80 HIO + 10 ER + 80 RAAR + 30 ER"  # fmt: skip
     beta: Annotated[
         float, {"min": 0.1, "max": 1.0, "step": 0.05, "label": "β", "tooltip": "Of HIO and RAAR."}

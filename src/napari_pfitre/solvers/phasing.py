@@ -8,6 +8,8 @@ With p = P_M x the projection onto the measured modulus (F ← D F/|F| where D w
     ER     keep = 0, put = 0           Fienup, Appl. Opt. 21 (1982) 2758
     HIO    keep = 1, put = −β          the same
     RAAR   keep = β, put = 1 − 2β      Luke, Inverse Problems 21 (2005) 37
+    EVEN   RAAR, and then |x| within S brought to within a tenth of the object's own (`plateau`): a crystal is as dense
+           everywhere, which an object whose phase is wrong somewhere is not
     TWIN   ER within a quarter of S, which lets go of one of object and twin
 
 A step costs two Fourier transforms and two passes (`phasing_kernels.py`). Voxels that were not measured keep their
@@ -22,9 +24,11 @@ from typing import NamedTuple
 
 import torch
 
-from .shrink_wrap import ShrinkWrap
+from .shrink_wrap import ShrinkWrap, magnitude, plateau
 
 __all__ = ["PhasingIterate", "phasing", "random_start"]
+
+EVENNESS = 0.1  #: how far the modulus may be from the object's own in steps of EVEN, relative
 
 
 class PhasingIterate(NamedTuple):
@@ -39,7 +43,8 @@ class PhasingIterate(NamedTuple):
 
 def coefficients(algorithm: str, beta: float) -> tuple[float, float]:
     """(keep, put): what becomes of a voxel outside of the support."""
-    return {"ER": (0.0, 0.0), "TWIN": (0.0, 0.0), "HIO": (1.0, -beta), "RAAR": (beta, 1 - 2 * beta)}[algorithm]
+    raar = beta, 1 - 2 * beta
+    return {"ER": (0.0, 0.0), "TWIN": (0.0, 0.0), "HIO": (1.0, -beta), "RAAR": raar, "EVEN": raar}[algorithm]
 
 
 def phasing(
@@ -88,6 +93,8 @@ def phasing(
         inside = half_of(support) if algorithm == "TWIN" else support
         last = k == total
         support_step(x, p, inside, *((0.0, 0.0) if last else coefficients(algorithm, beta)))
+        if algorithm == "EVEN":
+            make_even(x, support)
         if mean is not None and k > total - average:
             mean += torch.where(support, p, 0)
             if last:
@@ -122,6 +129,14 @@ def support_step(x: torch.Tensor, p: torch.Tensor, support: torch.Tensor, keep: 
         return
     x.mul_(keep).add_(p, alpha=put)
     x.copy_(torch.where(support, p, x))
+
+
+def make_even(x: torch.Tensor, support: torch.Tensor) -> None:
+    """Moduli inside of the support to within `EVENNESS` of the object's own, in place."""
+    values = x[support]
+    sizes = magnitude(values)
+    own = plateau(sizes)
+    x[support] = values * (sizes.clamp((1 - EVENNESS) * own, (1 + EVENNESS) * own) / sizes.clamp(min=1e-30))
 
 
 def _lines(field: torch.Tensor):

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["ShrinkWrap", "blurred", "box_support"]
+__all__ = ["ShrinkWrap", "blurred", "box_support", "plateau"]
+
+_FAINT = 0.1  #: of the maximum; below it is no object
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class ShrinkWrap:
 def magnitude(x: torch.Tensor) -> torch.Tensor:
     """|x|, without the care for overflow that makes torch's abs slow."""
     return torch.addcmul(x.real.square(), x.imag, x.imag).sqrt_()
+
+
+def plateau(amplitude: torch.Tensor) -> float:
+    """The level above which half of the power lies."""
+    values = amplitude[amplitude > _FAINT * amplitude.max()]
+    if not len(values):
+        return 0.0
+    values = values.sort(descending=True).values
+    power = values.square().cumsum(0, dtype=torch.float64)
+    return float(values[int(torch.searchsorted(power, 0.5 * power[-1]))])
 
 
 def blurred(values: torch.Tensor, sigma: float) -> torch.Tensor:
