@@ -410,7 +410,8 @@ def test_of_large_pieces_one_is_looked_at(tmp_path):
     path = write_exchange(tmp_path / "large.h5", flats=None, darks=None, theta=np.linspace(0, 170, 16))
     with h5py.File(path, "a") as file:
         del file["exchange/data"]
-        stored = file.create_dataset("exchange/data", (16, 2048, 3072), "u1", chunks=(16, 2048, 1024), compression="lzf")
-        for piece in range(3):
-            stored[:, 1000:1050, 1024 * piece : 1024 * (piece + 1)] = piece + 1
+        shape, piece = (16, 2048, 3072), (16, 2048, 1024)
+        stored = file.create_dataset("exchange/data", shape, "u1", chunks=piece, compression="lzf")
+        for i in range(3):
+            stored[:, 1000:1050, 1024 * i : 1024 * (i + 1)] = i + 1
     assert set(look(read_scan(path).projections)) == {0, 2}

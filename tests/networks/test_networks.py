@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_pfitre.networks import PaperNet, SlabNet
+from napari_pfitre.networks import PaperNet, SlabNet, load_network
 
 
 def inputs(n_y, n_x, batch=2, seed=0):
@@ -21,6 +21,16 @@ def stirred(net, seed=0):
         if name.startswith("leave") or "modulate" in name:
             p.data = 0.2 * torch.randn(p.shape, generator=generator)
     return net.eval()
+
+
+def reach_of_the_lowest_level(net, *given):
+    """How much of what the network adds is other when the lowest level says nothing"""
+    with torch.no_grad():
+        added = net(*given) - given[0][:, 2:3]
+        silent = net.descent[-1].register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+        without = net(*given) - given[0][:, 2:3]
+        silent.remove()
+    return float((added - without).norm() / added.norm())
 
 
 def test_the_paper_s_network_has_the_paper_s_parameters():
@@ -80,3 +90,21 @@ def test_it_sees_all_of_a_slice():
     slab.requires_grad_()
     net(slab, hidden, told)[0, 0, 128, 128].backward()
     assert slab.grad[0, :, 128, 8].abs().max() > 0
+
+
+@pytest.mark.parametrize("strength", [1, 30])
+def test_what_the_lowest_level_finds_reaches_the_image(strength):
+    """However strongly the condition scales features: a training once shut all but the full resolution out"""
+    net = stirred(SlabNet(width=8, growth=8))
+    for name, p in net.named_parameters():
+        if "modulate" in name:
+            p.data *= strength
+    assert reach_of_the_lowest_level(net, *inputs(64, 64)) > 1e-3
+
+
+def test_in_the_weights_that_come_with_the_package_every_level_counts():
+    """Streaks over all of a slice are the lowest level's work"""
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, 96)] * 2, indexing="ij")
+    smeared = (torch.sin(9 * y).abs() > 0.6).float() * (x.abs() < 0.7) * (1 - 0.4 * x.square())
+    given = smeared.expand(1, 5, 96, 96), 0.3 * smeared[None, None], torch.full((1, 38), 0.5)
+    assert reach_of_the_lowest_level(load_network("pfitre")[0], *given) > 0.02

@@ -173,7 +173,7 @@ def test_a_quarter_of_the_support_has_no_twin(problem):
 
 
 def test_an_even_object_stays_as_it_is(problem):
-    A, amplitude, psi = problem
+    A, _, psi = problem
     even = torch.polar((psi.abs() > 0).float() * 3, torch.angle(psi))
     now, _ = run(A, A(even).abs(), even, even.abs() > 0, "5 EVEN")
     torch.testing.assert_close(now.x, even, rtol=1e-3, atol=1e-2)

@@ -20,13 +20,14 @@ __all__ = ["SlabNet"]
 WIDTHS = (1, 2, 4, 4, 4)  #: features of each level, in units of those at full resolution
 DENSE = 2  #: the first level with dense blocks; those above have a plain convolution
 HIDDEN = 64  #: features of the condition
+_TINY = 1e-4  #: squared; where a pixel has no features there is nothing to normalise
 
 
 class DenseBlock(nn.Module):
     """x + fuse(n, f₁, f₂, …), n = x normalised: every fₖ a dilated convolution of all before it.
 
-    Each pixel is normalised over its features, never over pixels: what one slice shows must not change another. The
-    condition scales and shifts n.
+    The condition scales and shifts n, between bounds: unbounded, a training once drove features up from block to block
+    until the activations after them were all shut, and what the lower levels found reached the image no more.
     """
 
     def __init__(self, width: int, growth: int, dilations: tuple[int, ...]):
@@ -40,16 +41,20 @@ class DenseBlock(nn.Module):
         nn.init.zeros_(self.modulate.bias)
 
     def forward(self, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.modulate(told)[:, :, None, None].chunk(2, dim=1)
-        normal = F.layer_norm(x.movedim(1, -1), x.shape[1:2]).movedim(-1, 1).to(x.dtype)
-        features = torch.addcmul(shift, normal, 1 + scale)
+        scale, shift = self.modulate(told).tanh()[:, :, None, None].chunk(2, dim=1)
+        features = torch.addcmul(shift, normalised(x), 1 + scale)
         for convolution in self.convolutions:
             features = torch.cat([features, F.silu(convolution(features))], dim=1)
         return x + self.fuse(features)
 
 
+def normalised(x: torch.Tensor) -> torch.Tensor:
+    """Each pixel over its features, never over pixels: what one slice shows must not change another."""
+    return x * (x.square().mean(dim=1, keepdim=True) + _TINY).rsqrt()
+
+
 class Level(nn.Module):
-    """What one resolution does on the way down, or on the way up: dense blocks, or a convolution without any."""
+    """What one resolution does on the way down, or on the way up: dense blocks, or x + f(n) with one convolution."""
 
     def __init__(self, width: int, growth: int, blocks: int, dilations: tuple[int, ...]):
         super().__init__()
@@ -58,7 +63,7 @@ class Level(nn.Module):
 
     def forward(self, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         if self.convolution is not None:
-            return F.silu(self.convolution(x))
+            return x + F.silu(self.convolution(normalised(x)))
         for block in self.blocks:
             x = block(x, told)
         return x

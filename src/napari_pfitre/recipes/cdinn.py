@@ -124,7 +124,8 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     yield Progress(1, total, "asking the network")
     z, y, x = (ratio / WIDER for ratio in oversampling(np.asarray(scan.intensity)))
     mask = torch.from_numpy(np.array(pattern.mask)).to(where) if pattern.mask.any() else None
-    found = guesses(net, torch.from_numpy(np.array(scan.intensity)).to(where), mask, (z, y, x), TRIES, (starts + 1) // 2)
+    intensity = torch.from_numpy(np.array(scan.intensity)).to(where)
+    found = guesses(net, intensity, mask, (z, y, x), TRIES, (starts + 1) // 2)
     figures: dict[str, float] = {"network misfit": found[0].misfit}
     figures |= {f"oversampling {axis}": v for axis, v in zip("zyx", found[0].oversampling, strict=True)}
     best, stopped = _start(found[0]), False

@@ -60,7 +60,7 @@ class PfitreOptions:
     rounds: Annotated[
         int, {"min": 1, "max": 100, "label": "Rounds at most",
               "tooltip": "Of data step and network; a run ends earlier when they have settled."},
-    ] = 10  # fmt: skip
+    ] = 6  # fmt: skip
     rho: Annotated[
         float, {"min": 1e-3, "max": 1e3, "step": 0.1, "label": "Trust ρ", "unit": "mean diagonal of AᵀA",
                 "tooltip": "Trust in the network: larger stays nearer to its image, smaller nearer to the data."},

@@ -7,7 +7,7 @@ import torch
 __all__ = ["EDGES", "error_of", "image_loss"]
 
 EDGES = 0.5  #: weight of the gradients; they are what blur and streaks get wrong
-FLOOR = 0.03  #: of the volume's scale: added to the error that was given, which a true image has none of
+FLOOR = 0.015  #: of the volume's scale: added to the error that was given, which a true image has none of
 
 
 def image_loss(image: torch.Tensor, truth: torch.Tensor, given: torch.Tensor) -> torch.Tensor:

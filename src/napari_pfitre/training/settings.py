@@ -22,14 +22,14 @@ class TrainOptions:
     ] = 240.0  # fmt: skip
     size: Annotated[
         int, {"min": 32, "max": 1024, "unit": "pixels", "tooltip": "Width of the narrowest scans"}
-    ] = 128  # fmt: skip
+    ] = 96  # fmt: skip
     largest: Annotated[
         float, {"min": 1.0, "max": 8.0, "unit": "of size", "tooltip": "Width of the widest scans; the network learns "
                 "from whole slices, large and small"},
-    ] = 2.0  # fmt: skip
+    ] = 2.7  # fmt: skip
     batch: Annotated[
         int, {"min": 1, "max": 1024, "tooltip": "Slices in a step, of the narrowest scans; fewer of wider ones"}
-    ] = 4
+    ] = 8
     rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
     ] = 1e-3  # fmt: skip
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of scenes, weights and order"}] = 0
@@ -42,16 +42,18 @@ class TrainOptions:
     pool: Annotated[
         int, {"min": 1, "max": 65536, "tooltip": "Volumes to learn from at a time; a new one takes the oldest one's "
               "place"} | _ADVANCED,
-    ] = 240  # fmt: skip
-    slices: Annotated[int, {"min": 1, "max": 64, "tooltip": "Of each scan"} | _ADVANCED] = 6
+    ] = 1500  # fmt: skip
+    slices: Annotated[
+        int, {"min": 1, "max": 64, "tooltip": "Of about one scan in seven; the others have one"} | _ADVANCED
+    ] = 6
     rounds: Annotated[
         int, {"min": 1, "max": 32, "tooltip": "Volumes of one scan at most: its start and rounds of the engine's loop"}
         | _ADVANCED,
-    ] = 6  # fmt: skip
+    ] = 4  # fmt: skip
     refresh: Annotated[
         int, {"min": 1, "max": 1000, "tooltip": "Steps until the volumes of one more scan come in; workers may need "
               "longer, and the training does not wait for them"} | _ADVANCED,
-    ] = 3  # fmt: skip
+    ] = 1  # fmt: skip
     save_every: Annotated[
         float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED
     ] = 3.0
