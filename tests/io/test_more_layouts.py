@@ -153,6 +153,19 @@ def test_velox_has_its_tilts_in_the_metadata_of_each_frame(tmp_path):
     assert scan.pixel_size == pytest.approx((2e-9, 2e-9))
 
 
+def test_velox_metadata_for_other_frames_than_there_are_is_left_out(tmp_path):
+    """Read column by column, a million of them would take minutes."""
+    path = write_velox(tmp_path / "series.emd")
+    with h5py.File(path, "a") as file:
+        (image,) = file["Data/Image"].values()
+        del image["Metadata"]
+        image.create_dataset("Metadata", (1_000_000, 1_000_000), np.uint8, chunks=(1, 1024))
+    report = inspect_file(path)
+    assert report.question is not None
+    assert report.question.hint == "angles"
+    assert any("1000000 columns where there are" in notice for notice in report.notices)
+
+
 def test_hyperspy_axes_have_scales(tmp_path):
     scan = read_scan(write_hyperspy(tmp_path / "series.hspy"))
     np.testing.assert_allclose(degrees(scan), DEGREES)

@@ -27,6 +27,7 @@ __all__ = ["EMD", "HYPERSPY", "VELOX", "detect_emd", "detect_hyperspy", "detect_
            "read_hyperspy", "read_velox"]  # fmt: skip
 
 EMD, VELOX, HYPERSPY = "EMD (electron microscopy)", "Velox EMD", "HyperSpy"
+_MOST_FRAMES = 5000  #: of a tilt series; of each one text is read
 _ANGLE = re.compile(r"angle|tilt|theta", re.IGNORECASE)
 _TURNED: tuple[Axes, ...] = (("angle", "row", "column"), ("row", "angle", "column"), ("row", "column", "angle"))
 
@@ -125,9 +126,7 @@ def read_velox(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]
     """Frames (row, column, frame) with the stage's tilt from the metadata of each."""
     found = [name for name in _velox_images(file) if find(file, f"{name}/Data").shape[2] > 2]  # type: ignore[union-attr]
     dataset = _one([f"{name}/Data" for name in found], hints, path)
-    about = [_json(stored, at) for stored in [find(file, dataset.removesuffix("/Data") + "/Metadata")]
-             if isinstance(stored, h5py.Dataset) and stored.ndim == 2
-             for at in range(min(stored.shape[1], 5000))]  # fmt: skip
+    about = _of_frames(file, path, dataset, notices)
     tilts = [number(frame.get("Stage", {}).get("AlphaTilt"))[0] for frame in about]
     angles = None
     if tilts and all(tilt is not None for tilt in tilts):
@@ -137,6 +136,20 @@ def read_velox(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]
     if size is not None and 1e-12 < size < 1e-3:
         parts.pixel_size = (size, size)
     return parts
+
+
+def _of_frames(file: h5py.File, path: Path, dataset: str, notices: list[str]) -> list[dict]:
+    """What is said of each frame, when of as many as there are: a damaged file's million would take minutes to read."""
+    stored, frames = find(file, dataset.removesuffix("/Data") + "/Metadata"), find(file, dataset)
+    if not isinstance(stored, h5py.Dataset) or stored.ndim != 2 or not isinstance(frames, h5py.Dataset):
+        return []
+    if stored.shape[1] != frames.shape[-1]:
+        notices.append(
+            f"{stored.name} in {path.name} has {stored.shape[1]} columns where there are {frames.shape[-1]} frames; "
+            "what it says of them, their tilts too, is left out"
+        )
+        return []
+    return [_json(stored, at) for at in range(min(stored.shape[1], _MOST_FRAMES))]
 
 
 def _json(stored: h5py.Dataset, at: int) -> dict:
