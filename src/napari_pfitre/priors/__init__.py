@@ -12,9 +12,10 @@ from typing import Protocol
 import torch
 
 from .network import NetworkPrior
+from .solid import Solid
 from .total_variation import TotalVariation
 
-__all__ = ["NetworkPrior", "NonNegative", "Prior", "TotalVariation"]
+__all__ = ["NetworkPrior", "NonNegative", "Prior", "Solid", "TotalVariation"]
 
 
 class Prior(Protocol):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOISE_FILTER", "Clock", "Pattern", "object_volume", "pattern_of", "ready_pattern"]
 
-SURFACE = 0.42  #: of the crystal's amplitude; half of it, but noise and strain make some voxels of its rim fainter
+SURFACE = 0.44  #: of the crystal's amplitude; half of it, but noise and strain make some voxels of its rim fainter
 NOISE_FILTER = 0.3  #: photons; nearest to the truth on crystals of other seeds than the benchmark's
 THEREABOUTS = 1.0  #: voxels (σ) over which photons are averaged to tell how many to expect in one
 FAINT = 0.1  #: of the crystal's amplitude; below it a phase says nothing

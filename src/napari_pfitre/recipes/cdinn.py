@@ -44,6 +44,10 @@ ENDING = 20  #: steps of ER after RAAR
 EVEN = 0.6  #: of those before, with the modulus held even; every other start goes without
 AS_GOOD = 1.15  #: times the best free chi²: starts that are averaged
 TIGHTER = 1.4  #: times the threshold, the support of these
+#: λ, μ, κ of the prior in each third of the refinement. Much at first: photons hardly tell what lies along a fault, and
+#: only a strong prior moves it. At the end phases may bend.
+SOLID = ((8.0, 0.0, 15.0), (2.0, 0.0, 5.0), (0.5, 0.7, 2.0))
+LEVEL = 0.97  #: of the plateau, the crystal's own modulus: noise lifts the plateau
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,18 @@ class CdiNnOptions:
               },
     ] = 4  # fmt: skip
     refinement: Annotated[
-        int, {"min": 1, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood."}
-    ] = 20
+        int, {"min": 3, "max": 1000, "label": "Refinement steps", "tooltip": "Of L-BFGS on the Poisson likelihood and "
+              "the prior of crystals, which gets weaker in three stages."},
+    ] = 120  # fmt: skip
+    solid: Annotated[
+        float, {"min": 0.0, "max": 10.0, "step": 0.1, "label": "Trust in solidity", "tooltip": "In the refinement: "
+                "that the crystal is as dense everywhere, with sharp faces, and its phase smooth but for faults. 1 is "
+                "right for counted photons; 0 asks the data alone."},
+    ] = 1.0  # fmt: skip
     noise_filter: Annotated[
         float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After "
-                "the refinement, frequencies count by n / (n + this), n the photons there: what was hardly measured is "
-                "noise. 0 leaves all; counts that are no photons want a value in their unit."},
+                "a refinement by the data alone, frequencies count by n / (n + this), n the photons there: what was "
+                "hardly measured is noise. 0 leaves all; counts that are no photons want a value in their unit."},
     ] = NOISE_FILTER  # fmt: skip
     support_threshold: Annotated[
         float, {"min": 0.05, "max": 0.8, "step": 0.05, "label": "Support threshold", "unit": "of the crystal's "
@@ -136,8 +146,8 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     elif phased:
         best, phased_objects, stopped = yield from _phased(pattern, found, options, total)
         if refining and not stopped:
-            best, stopped = yield from _refined(pattern, best, refining, total)
-            if not stopped:
+            best, stopped = yield from _refined(pattern, best, options, total)
+            if not stopped and not options.solid:
                 best = Found(pattern.without_noise(best.psi, options.noise_filter), best.support)
     if phased:
         done = total if not stopped else min(total, 2 + len(phased_objects) * options.steps)
@@ -235,24 +245,35 @@ def _best(pattern: Pattern, done: list[Found]) -> Found:
 
 
 def _refined(
-    pattern: Pattern, start: Found, iterations: int, total: int
+    pattern: Pattern, start: Found, options: CdiNnOptions, total: int
 ) -> Generator[Progress, bool | None, tuple[Found, bool]]:
     """The likeliest object for these photons in about the support of the start, and whether someone stopped."""
+    from ..priors import Solid
     from ..solvers import Likelihood, refine, soft_support
+    from ..solvers.shrink_wrap import plateau
 
     support = pattern.to_corner(start.support)
-    psi, stop = pattern.to_corner(start.psi), False
-    first = total - iterations
-    for now in refine(
-        pattern.A, pattern.amplitude, psi, soft_support(support, 0.7), iterations=iterations,
-        likelihood=Likelihood("poisson"),
-    ):  # fmt: skip
-        psi = now.x
-        shown = _shown(pattern.to_centre(psi)) if now.k % 10 == 0 or now.k == iterations else None
-        stop = bool((yield Progress(first + now.k, total, "refinement", now.objective, None, shown)))
+    weights = soft_support(support, 0.7)
+    psi, step, stop = pattern.to_corner(start.psi), total - options.refinement, False
+    stages = [[options.solid * weight for weight in stage] for stage in SOLID] if options.solid else [None]
+    for i, trust in enumerate(stages):
+        steps = (options.refinement + i) // len(stages)
+        prior = None
+        if trust is not None:
+            level = LEVEL * plateau(psi.abs())
+            prior = Solid.about(support, weights > 0, level, *trust)
+        for now in refine(
+            pattern.A, pattern.amplitude, psi, weights, iterations=steps, likelihood=Likelihood("poisson"), prior=prior
+        ):
+            psi = now.x
+            shown = _shown(pattern.to_centre(psi)) if now.k % 10 == 0 or now.k == steps else None
+            stop = bool((yield Progress(step + now.k, total, "refinement", now.objective, None, shown)))
+            if stop:
+                break
+        psi, step = psi.clone(), step + steps
         if stop:
             break
-    return Found(pattern.to_centre(psi.clone()), start.support), stop
+    return Found(pattern.to_centre(psi), start.support), stop
 
 
 def _bytes_per_row(scan: CdiScan, options: CdiNnOptions) -> int:

@@ -1,15 +1,16 @@
 """Refinement of an object against its diffraction pattern: maximum likelihood by L-BFGS, with a soft support.
 
-    minimise over x    L(A x) + Σ_r μ (1 − w)/w |x|²,      w(r) from 1 (inside) to 0 (never)
+    minimise over x    L(A x) + Σ_r μ (1 − w)/w |x|² + R(x),      w(r) from 1 (inside) to 0 (never)
 
-L is a `Likelihood`. Nocedal, Math. Comput. 35 (1980) 773, for the direction; L along it is known without a transform,
-since A (x + αd) = A x + α A d: so an iteration costs two Fourier transforms however often the line search looks.
-Vectors are those voxels alone in which the object may be, a few per cent, so that the memory of L-BFGS costs nothing.
+L is a `Likelihood`, R a prior with a gradient such as `priors.Solid`, or nothing. Nocedal, Math. Comput. 35 (1980) 773,
+for the direction; L along it is known without a transform, since A (x + αd) = A x + α A d: so an iteration costs two
+Fourier transforms however often the line search looks. Vectors are those voxels alone in which the object may be, a few
+per cent, so that the memory of L-BFGS costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from .shrink_wrap import blurred
 __all__ = ["Refined", "refine", "soft_support"]
 
 MEMORY = 8  #: pairs of steps and gradient changes
-OUTERMOST = 0.02  #: w below this is 0
+OUTERMOST = 0.02  #: a soft w below this is 0
 TRIES = 8  #: of a line search
 
 
@@ -29,14 +30,15 @@ class Refined(NamedTuple):
 
     k: int  #: steps done
     x: torch.Tensor  #: the object, (z, y, x), complex64; written again by a later step that succeeds
-    objective: float  #: likelihood and penalty
+    objective: float  #: likelihood, penalty and prior
 
 
 def soft_support(support: torch.Tensor, sigma: float = 1.0) -> torch.Tensor:
     """Weights w of a support: 1 inside, falling to 0 outside over about σ voxels."""
     if sigma <= 0:
         return support.float()
-    return torch.where(support, 1.0, (2 * blurred(support.float(), sigma)).clamp_(0, 1))
+    w = torch.where(support, 1.0, (2 * blurred(support.float(), sigma)).clamp_(0, 1))
+    return w * (w > OUTERMOST)
 
 
 def refine(
@@ -47,6 +49,7 @@ def refine(
     *,
     iterations: int,
     likelihood: Likelihood | None = None,
+    prior: Callable[[torch.Tensor, torch.Tensor], float] | None = None,
     mu: float = 1.0,
     tolerance: float = 0.0,
 ) -> Iterator[Refined]:
@@ -58,6 +61,8 @@ def refine(
         As for `phasing`: D negative where nothing was measured.
     weights
         w, (z, y, x); bool for a hard support. See `soft_support`.
+    prior
+        R: called with an object and with where to write its gradient, returns its value.
     mu
         Strength of the penalty; 1 is that of the data.
     tolerance
@@ -66,10 +71,11 @@ def refine(
     likelihood = Likelihood() if likelihood is None else likelihood
     amplitude = amplitude.to(A.device, torch.float32).contiguous()
     w = weights.to(A.device, torch.float32).flatten()
-    where = torch.nonzero(w > OUTERMOST).squeeze(1)
+    where = torch.nonzero(w).squeeze(1)
     penalty = (mu * (1 - w[where]) / w[where])[:, None]
     shown = torch.zeros(A.domain_shape, dtype=torch.complex64, device=A.device)
     field, change = torch.empty_like(shown), torch.empty_like(shown)
+    there, pull = torch.empty_like(shown), torch.empty_like(shown)
 
     def spread(v: torch.Tensor, into: torch.Tensor) -> torch.Tensor:
         into.zero_().view(-1)[where] = torch.view_as_complex(v)
@@ -78,14 +84,20 @@ def refine(
     def gradient(v: torch.Tensor) -> torch.Tensor:
         likelihood.pull(field, amplitude, change)
         g = torch.view_as_real(A.adjoint(change, out=change).view(-1)[where])
-        return 2 * (g + penalty * v)
+        return 2 * (g + penalty * v) + known(v)[1]
+
+    def known(v: torch.Tensor) -> tuple[float, torch.Tensor]:
+        if prior is None:
+            return 0.0, v.new_zeros(())
+        value = prior(spread(v, there), pull)
+        return value, torch.view_as_real(pull.view(-1)[where])
 
     v = torch.view_as_real(x0.to(A.device, torch.complex64).reshape(-1)[where]).contiguous()
     A(spread(v, field), out=field)
     scale = best_scale(field, amplitude)
     v, field = v * scale, field.mul_(scale)
     g = gradient(v)
-    value = likelihood.along(field, field, amplitude, 0.0)[0] + _dot(penalty * v, v)
+    value = likelihood.along(field, field, amplitude, 0.0)[0] + _dot(penalty * v, v) + known(v)[0]
     pairs: list[tuple[torch.Tensor, torch.Tensor, float]] = []
     for k in range(1, iterations + 1):
         d = direction(g, pairs)
@@ -99,9 +111,13 @@ def refine(
         bend, tilt = _dot(penalty * d, d), _dot(penalty * d, v)
         rest = _dot(penalty * v, v)
 
-        def look(step: float, bend=bend, tilt=tilt, rest=rest) -> tuple[float, float]:
+        def look(step: float, v=v, d=d, bend=bend, tilt=tilt, rest=rest) -> tuple[float, float]:
             data, slope = likelihood.along(field, change, amplitude, step)
-            return data + rest + step * (2 * tilt + step * bend), slope + 2 * (tilt + step * bend)
+            value, rise = known(v + step * d)
+            return (
+                data + rest + value + step * (2 * tilt + step * bend),
+                slope + 2 * (tilt + step * bend) + (_dot(rise, d) if prior is not None else 0.0),
+            )
 
         step, reached = line_search(look, value, downhill)
         if step == 0:
