@@ -10,6 +10,7 @@ import numpy as np
 
 from ..options import as_dict
 from ..recipes import PFITRE, RECIPES
+from ..recipes.engine import BLEND
 from ..recipes.pfitre import PfitreOptions
 from ..results import Progress
 from ..twin import Simulation
@@ -95,6 +96,6 @@ def _pfitre(made: Simulation, options: PfitreOptions, after: str, device: str) -
         return {ONE_PASS: Image(volume.data, facts)}
     # A run returns the data's image, the network's or their mean, as its options say, and the difference as a layer.
     apart = volume.layers["network − data"]
-    data = volume.data - apart * {"data": 0.0, "mean": 0.5, "network": 1.0}[options.result]
-    images = {MEAN: data + apart / 2, DATA: data, NETWORK: data + apart}
+    data = volume.data - apart * {"data": 0.0, "mean": BLEND, "network": 1.0}[options.result]
+    images = {MEAN: data + BLEND * apart, DATA: data, NETWORK: data + apart}
     return {name + after: Image(image, facts) for name, image in images.items()}

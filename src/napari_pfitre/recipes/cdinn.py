@@ -80,7 +80,7 @@ class CdiNnOptions:
     ] = 1.0  # fmt: skip
     noise_filter: Annotated[
         float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After "
-                "a refinement by the data alone, frequencies count by n / (n + this), n the photons there: what was "
+                "the refinement, frequencies count by n / (n + this), n the photons there: what was "
                 "hardly measured is noise. 0 leaves all; counts that are no photons want a value in their unit."},
     ] = NOISE_FILTER  # fmt: skip
     support_threshold: Annotated[
@@ -147,7 +147,7 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
         best, phased_objects, stopped = yield from _phased(pattern, found, options, total)
         if refining and not stopped:
             best, stopped = yield from _refined(pattern, best, options, total)
-            if not stopped and not options.solid:
+            if not stopped:
                 best = Found(pattern.without_noise(best.psi, options.noise_filter), best.support)
     if phased:
         done = total if not stopped else min(total, 2 + len(phased_objects) * options.steps)

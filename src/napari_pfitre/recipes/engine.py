@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from ..operators import ParallelBeam
     from ..priors import TotalVariation
 
-__all__ = ["STARTING", "engine", "first_scale", "smooth_start", "smoothness"]
+__all__ = ["BLEND", "STARTING", "engine", "first_scale", "smooth_start", "smoothness"]
 
 STARTING = 300  #: iterations of FISTA-TV at most; wide images need most of them
 SETTLED, OVER, FEWEST = 1e-5, 10, 50  #: it ends when `OVER` iterations lower its objective by less than this share
 FIRST = 0.3  #: ρ of the least squares that the scale is taken from
+BLEND = 0.25  #: of the network's last image in the result, the rest is the data's: more of it foretells data worse
 SHARE = 0.7  #: of the start's total variation in the rounds
 
 

@@ -67,8 +67,8 @@ class PfitreOptions:
     ] = 0.1  # fmt: skip
     result: Annotated[
         Literal["mean", "data", "network"],
-        {"label": "Result", "tooltip": "mean: of the last images of data step and network, nearer to the truth than "
-         "either. data: the data step's, nearer to the data. network: the network's."},
+        {"label": "Result", "tooltip": "mean: of the last images of data step and network, one part in four the "
+         "network's. data: the data step's, nearest to the data. network: the network's."},
     ] = "mean"  # fmt: skip
     weights: Annotated[
         Path | None,
@@ -105,7 +105,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     from ..operators.coverage import share_unmeasured, unmeasured
     from ..priors import NetworkPrior, TotalVariation
     from ..solvers.alignment import moved_rows
-    from .engine import engine
+    from .engine import BLEND, engine
 
     scan = line_integrals(scan)
     where = resolve_device(device)
@@ -135,7 +135,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     def image_of(iterate: SplitIterate) -> torch.Tensor:
         if options.mode == "one pass" or options.result == "network":
             return iterate.z
-        return iterate.x if options.result == "data" else torch.lerp(iterate.x, iterate.z, 0.5)
+        return iterate.x if options.result == "data" else torch.lerp(iterate.x, iterate.z, BLEND)
 
     for i, block in enumerate(blocks):
         # Displacements belong to the projections, not to the rows: the first block, the middle one, finds them for all.

@@ -12,7 +12,7 @@ import torch
 from ..metrics import disc_mask, psnr
 from ..operators import ParallelBeam
 from ..priors import NetworkPrior, TotalVariation
-from ..recipes.engine import engine
+from ..recipes.engine import BLEND, engine
 from ..recipes.noise import noise_of, relative_noise
 from ..recipes.pfitre import PfitreOptions
 from ..solvers import fista
@@ -86,7 +86,7 @@ class HeldOut:
         noise = noise_of(check.y.cpu().numpy())
         rounds = [i for i in engine(check.A, check.y, prior, noise, rounds=USUAL.rounds, rho=USUAL.rho) if i.k]
         x, z = rounds[-1].x, rounds[-1].z
-        return tuple(check.quality(image) for image in (rounds[0].z, x, z, (x + z) / 2))
+        return tuple(check.quality(image) for image in (rounds[0].z, x, z, torch.lerp(x, z, BLEND)))
 
     def _oracle(self) -> list[float]:
         if self._path.exists():

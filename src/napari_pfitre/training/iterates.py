@@ -37,13 +37,17 @@ RHO = (0.02, 0.5)  #: of a scene's rounds, in units of the diagonal
 SHARE = (0.3, 0.8)  #: of total variation in them
 CLEAN = 0.5  #: of the scenes have nothing wrong but noise; what the missing wedge does is seen best in those
 SPOILT = 0.4  #: in the others, times as often as in `Scenes`: from what nobody could mend there is little to learn
-NOISY: Mapping[str, float] = {"normal noise": 0.85, "photon noise": 0.25}  #: but noise is in nearly all
+#: But noise is in nearly all, and few detectors are as sharp as their pixels.
+USUAL: Mapping[str, float] = {"normal noise": 0.85, "photon noise": 0.25, "blur": 0.3}
 BACK_PROJECTED = 0.05  #: of the scenes start from a back-projection
 PLAIN = 0.35  #: from least squares, where all of what a wedge does is seen; the others from total variation
 UNFINISHED = 0.2  #: of those stop it early, after this many iterations at least
 FEWEST = 15
 WIDTH_STEP = 32  #: pixels from one width of scans to the next
 MOST_MISSING = 120.0  #: degrees
+SPARSE = 0.15  #: of the scans have a narrow wedge or none, and few projections
+FEW = (20, 60)  #: of these
+NARROW = 20.0  #: degrees
 THIN = 0.85  #: of the scans have a single slice: the next slice is much the same, another scan is not
 
 Stream = Iterator["list[Iterate] | None"]
@@ -153,11 +157,13 @@ def _scene(options: TrainOptions, mixture: tuple, own: tuple[Measured, ...], ind
     rng = np.random.default_rng((options.seed, 0, index))
     widths = np.arange(options.size, options.size * options.largest + 1, WIDTH_STEP)
     size = int(rng.choice(widths, p=widths**-2.0 / (widths**-2.0).sum()))
-    missing = MOST_MISSING * float(np.sqrt(rng.random()))
+    sparse = rng.random() < SPARSE
+    missing = NARROW * float(rng.random()) if sparse else MOST_MISSING * float(np.sqrt(rng.random()))
     slices = 1 if rng.random() < THIN else options.slices
     spoilt = 0.0 if rng.random() < CLEAN else SPOILT
-    flaws = {name: flaw._replace(often=NOISY.get(name, spoilt * flaw.often)) for name, flaw in FLAWS.items()}
+    flaws = {name: flaw._replace(often=USUAL.get(name, spoilt * flaw.often)) for name, flaw in FLAWS.items()}
     scenes = Scenes(
-        options.seed, size=size, slices=slices, missing=(missing, missing), flaws=flaws, mixture=mixture, own=own
-    )
+        options.seed, size=size, slices=slices, missing=(missing, missing), angles=FEW if sparse else Scenes.angles,
+        flaws=flaws, mixture=mixture, own=own,
+    )  # fmt: skip
     return scenes[index]
