@@ -60,7 +60,7 @@ def methods(weights: Path | None, starts: int) -> dict[str, Method]:
     return {
         "network alone": cdi_nn(mode="network only"),
         "CDI-NN, one start": cdi_nn(starts=1),
-        "CDI-NN, in a hurry": cdi_nn(starts=1, refinement=60),
+        "CDI-NN, in a hurry": cdi_nn(starts=1, steps=80, refinement=45),
         "CDI-NN": cdi_nn(),
         BASELINE: baseline,
     }
