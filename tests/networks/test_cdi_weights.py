@@ -12,6 +12,7 @@ from napari_pfitre.networks.crystal_guess import best_guess
 from napari_pfitre.preprocess import prepare_pattern
 from napari_pfitre.preprocess.cdi import CdiPrepareOptions
 from napari_pfitre.recipes import RECIPES
+from napari_pfitre.recipes.cdi_result import SURFACE
 from napari_pfitre.recipes.cdinn import CdiNnOptions
 from napari_pfitre.results import finish
 from napari_pfitre.training.cdi.checks import HeldOutCrystals
@@ -64,10 +65,10 @@ def test_the_whole_way_from_a_pattern_to_a_crystal():
     crystal = Crystals(2**31 - 901, size=48, oversampling=(2.0, 2.6), photons=(1e6, 1e6), spoil=0.0, strain=(1.0, 2.0),
                        shapes={"Wulff": 1.0}, fields={"polynomial": 1.0})[0]  # fmt: skip
     scan = prepare_pattern(crystal.scan(), CdiPrepareOptions(shape="48", threshold=0.0))
-    volume = finish(RECIPES["cdi-nn"].run(scan, CdiNnOptions(starts=1), device="cpu"))
+    volume = finish(RECIPES["cdi-nn"].run(scan, CdiNnOptions(), device="cpu"))
     moved, _, _ = align_to(volume.data * np.exp(1j * volume.layers["phase"]), crystal.object)
     true = crystal.support > 0.5
-    found = np.abs(moved) > 0.4
-    assert np.count_nonzero(found & true) / np.count_nonzero(found | true) > 0.9
-    assert np.sqrt(np.mean(np.angle(moved[true] * np.conj(crystal.object[true])) ** 2)) < 0.2
+    found = np.abs(moved) > SURFACE
+    assert np.count_nonzero(found & true) / np.count_nonzero(found | true) > 0.95
+    assert np.sqrt(np.mean(np.angle(moved[true] * np.conj(crystal.object[true])) ** 2)) < 0.1
     assert volume.provenance.figures["chi2"] < 0.05
