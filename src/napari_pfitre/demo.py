@@ -1,7 +1,7 @@
 """The whole way on an object that is known: simulate a chip, measure it over a limited arc, reconstruct, compare.
 
 Every stage goes through a file, as it does at a beamline: counts with flats and darks are written as Data Exchange,
-read back, prepared, reconstructed by FBP and by FISTA-TV; the volumes are written as HDF5 and as TIFF.
+read back, prepared, reconstructed by FBP, by FISTA-TV and by PFITRE; the volumes are written as HDF5 and as TIFF.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "Comparison", "Figures", "chip", "compare", "demo", "picture"]
 
-METHODS = ("fbp", "fista-tv")
-INK, MUTED, TRUTH, PLAIN, OURS = "#1b1f24", "#6a737d", "#1b1f24", "#d9822b", "#1668b8"
+METHODS = ("fbp", "fista-tv", "pfitre")
+INK, MUTED, TRUTH, PLAIN, SMOOTH, OURS = "#1b1f24", "#6a737d", "#1b1f24", "#d9a22b", "#c2553f", "#1668b8"
 
 
 class Figures(NamedTuple):
@@ -36,7 +36,7 @@ class Figures(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A measured scan, what is true, and what two methods made of it."""
+    """A measured scan, what is true, and what each method made of it."""
 
     scan: TomoScan
     truth: np.ndarray  #: (z, y, x)
@@ -119,7 +119,7 @@ def table(comparison: Comparison) -> Iterator[str]:
 
 
 def picture(comparison: Comparison) -> Figure:
-    """Truth, FBP, FISTA-TV and their errors, in two cuts and a profile."""
+    """Truth, what each method made of it and its errors, in two cuts and a profile."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -129,16 +129,18 @@ def picture(comparison: Comparison) -> Figure:
     pixel = 1e6 * scan.pixel_size[1] if scan.pixel_size else 1.0
     unit = "µm" if scan.pixel_size else "pixel"
     columns = {"Truth": truth, **{_title(name): volume.data for name, volume in comparison.volumes.items()}}
-    figure = Figure(figsize=(13, 11.6), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
+    figure = Figure(figsize=(4.2 * len(columns), 11.4), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
     wedge = scan.missing_wedges[0].width if scan.missing_wedges else 0.0
     figure.suptitle(
         f"A simulated chip, {scan.shape[0]} projections, {wedge:.0f}° of 180° missing",
         fontsize=16, fontweight="bold", color=INK, x=0.01, ha="left",
     )  # fmt: skip
+    places = range(len(columns))
     cells = figure.subplot_mosaic(
-        [["0", "1", "2"], ["a0", "a1", "a2"], ["arc", "e1", "e2"], ["profile"] * 3],
+        [[f"{i}" for i in places], [f"a{i}" for i in places], ["arc", *(f"e{i}" for i in places[1:])],
+         ["profile" for _ in places]],
         height_ratios=[1, truth.shape[0] / truth.shape[1], 1, 0.55],
-    )
+    )  # fmt: skip
     top = float(truth.max())
     for i, (title, data) in enumerate(columns.items()):
         axes = cells[str(i)]
@@ -156,7 +158,7 @@ def picture(comparison: Comparison) -> Figure:
             cells[f"e{i}"].set_title(f"{title} − truth", fontsize=11, color=INK, loc="left")
     cells["0"].set_ylabel(f"slice {z}:  y ({unit})", color=MUTED)
     cells["a0"].set_ylabel(f"z ({unit})", color=MUTED)
-    bar = figure.colorbar(shown, ax=cells["e2"], shrink=0.8, aspect=30, pad=0.02)
+    bar = figure.colorbar(shown, ax=cells[f"e{places[-1]}"], shrink=0.8, aspect=30, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=MUTED, length=2)
     bar.set_label("error (1/pixel)", color=MUTED)
@@ -197,7 +199,9 @@ def _arc(axes: Axes, scan: TomoScan) -> None:
 
 def _profile(axes: Axes, columns: dict[str, np.ndarray], z: int, y: int, pixel: float, unit: str) -> None:
     """The values along the dashed line."""
-    for (title, data), (colour, width) in zip(columns.items(), ((TRUTH, 1.0), (PLAIN, 1.2), (OURS, 1.8)), strict=True):
+    for (title, data), (colour, width) in zip(
+        columns.items(), ((TRUTH, 1.0), (PLAIN, 1.0), (SMOOTH, 1.2), (OURS, 1.8)), strict=True
+    ):
         line = data[z, y]
         axes.plot([_at(i, line.size, pixel) for i in range(line.size)], line, color=colour, lw=width, label=title)
     axes.set_title("Profile along the dashed line", fontsize=11, color=INK, loc="left")
@@ -206,4 +210,4 @@ def _profile(axes: Axes, columns: dict[str, np.ndarray], z: int, y: int, pixel: 
     axes.margins(x=0)
     axes.tick_params(labelsize=8, colors=MUTED, length=2)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.18), fontsize=10)
+    axes.legend(frameon=False, ncols=len(columns), loc="upper right", bbox_to_anchor=(1, 1.18), fontsize=10)

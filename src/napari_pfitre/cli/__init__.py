@@ -23,7 +23,7 @@ cli = LazyGroup(
         "train": ("train", "Train the network of a method on simulated data."),
         "benchmark": ("benchmark", "Measure the speed of this machine, or the quality of the methods."),
         "doctor": ("doctor", "Versions, devices, display and memory, ready to paste into a report."),
-        "demo": ("demo", "Simulate a chip, reconstruct it two ways, draw the comparison."),
+        "demo": ("demo", "Simulate a chip, reconstruct it three ways, draw the comparison."),
     },
     help="Limited-angle X-ray tomography: open beamline files, reconstruct, save volumes that know their history.",
 )
