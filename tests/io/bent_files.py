@@ -179,6 +179,8 @@ def store(file: h5py.File, name: str, how: str) -> None:
     if options:
         _instead(file, name, **options)
         return
+    if not data.ndim:
+        raise ValueError(f"{name} is a single number, which has no halves")
     layout = h5py.VirtualLayout(data.shape, data.dtype)  # half of it from a file that is not there, or from itself
     half = data.shape[0] // 2
     if how == "virtual itself":
