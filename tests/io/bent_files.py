@@ -154,6 +154,8 @@ def turn(file: h5py.File, name: str, order: tuple[int, ...]) -> None:
 
 
 def fill(file: h5py.File, name: str, value: float, every: int) -> None:
+    if file[name].is_virtual or h5py.check_vlen_dtype(file[name].dtype) not in (None, str, bytes):
+        raise ValueError(f"HDF5 itself may crash when {name} is written to")
     data = _held(file, name)
     flat = data.reshape(-1)
     with np.errstate(all="ignore"):
