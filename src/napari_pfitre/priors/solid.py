@@ -61,7 +61,7 @@ class Solid:
 
             return solid_kernels.value(
                 torch.view_as_real(x).numpy(), torch.view_as_real(gradient).numpy(), self.core.numpy(),
-                self.where.numpy(), *weights, SMOOTH, DIP,
+                self.where.numpy(), *weights, SMOOTH, DIP, _FAINT,
             )  # fmt: skip
         return self.by_torch(x, gradient)
 

@@ -15,17 +15,27 @@ _compile = numba.njit(fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, ca
 
 
 def value(
-    x, gradient, core, where, edges: float, bends: float, even: float, level: float, smooth: float, dip: float
+    x,
+    gradient,
+    core,
+    where,
+    edges: float,
+    bends: float,
+    even: float,
+    level: float,
+    smooth: float,
+    dip: float,
+    faint: float,
 ) -> float:
     """R, and its gradient."""
-    weights = (np.float32(weight) for weight in (edges, bends, even, level, smooth * level, dip * level))
+    weights = (np.float32(weight) for weight in (edges, bends, even, level, smooth * level, dip * level, faint * level))
     return float(_value(x, gradient, core, where, *weights))
 
 
 @_compile
-def _value(x, gradient, core, where, edges, bends, even, level, floor, dip):
+def _value(x, gradient, core, where, edges, bends, even, level, floor, dip, faint):
     n_z, n_y, n_x = core.shape
-    least, faint, two = floor * floor, (np.float32(1e-3) * level) ** 2, np.float32(2)
+    least, nothing, two = floor * floor, faint * faint, np.float32(2)
     gradient[:] = 0
     total = 0.0
     for place in where:
@@ -72,7 +82,7 @@ def _value(x, gradient, core, where, edges, bends, even, level, floor, dip):
             gradient[a, b, c, 0] -= two * w * (zr + yr + xr)
             gradient[a, b, c, 1] -= two * w * (zi + yi + xi)
         if even > 0 and core[a, b, c]:
-            size = np.sqrt(re * re + im * im + faint)
+            size = np.sqrt(re * re + im * im + nothing)
             off = (size - level) / dip
             root = np.sqrt(np.float32(1) + off * off)
             total += two * even * dip * dip * (root - np.float32(1))

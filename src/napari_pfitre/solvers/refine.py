@@ -113,11 +113,11 @@ def refine(
 
         def look(step: float, v=v, d=d, bend=bend, tilt=tilt, rest=rest) -> tuple[float, float]:
             data, slope = likelihood.along(field, change, amplitude, step)
+            data, slope = data + rest + step * (2 * tilt + step * bend), slope + 2 * (tilt + step * bend)
+            if prior is None:
+                return data, slope
             value, rise = known(v + step * d)
-            return (
-                data + rest + value + step * (2 * tilt + step * bend),
-                slope + 2 * (tilt + step * bend) + (_dot(rise, d) if prior is not None else 0.0),
-            )
+            return data + value, slope + _dot(rise, d)
 
         step, reached = line_search(look, value, downhill)
         if step == 0:
