@@ -43,7 +43,7 @@ PREPARED = CdiPrepareOptions(shape="64", threshold=0.0)
 SOLVED = {"strictly": (0.95, 0.1), "roughly": (0.9, 0.3)}  # support overlap at least, phase error at most
 RECIPE = "3×(20 ER + 180 HIO) + 20 ER"  # of the widely used programs, 620 steps
 BASELINE = "phase retrieval"
-HURRY = {"starts": 1, "steps": 80, "refinement": 45}
+HURRY = {"starts": 1, "steps": 70, "refinement": 35}
 
 Method = Callable[[CdiScan], Volume]
 

@@ -12,6 +12,7 @@ from napari_pfitre.errors import ScanError
 SCAN_54 = {"theta": 0.2200042, "chi": 90.0, "phi": -5.0, "delta": 32.174, "gamma": 12.6346}
 SETUP = {"energy_kev": 9.0, "distance": 0.5, "pixel_size": (55e-6, 55e-6)}
 ID01 = {"mu": 0.0, "eta": 17.4, "phi": 30.0, "nu": 4.0, "delta": 35.2}
+P10 = {"mu": 0.0, "om": 16.2, "chi": 90.0, "phi": 3.5, "gam": 2.1, "del": 33.1}
 
 
 def radians(degrees: dict[str, float]) -> dict[str, float]:
@@ -63,8 +64,12 @@ def test_pixels_beside_the_direct_beam_are_other_angles():
 
 
 @pytest.mark.parametrize(
-    ("name", "angles", "scanned"), [("34-ID-C", SCAN_54, "theta"), ("34-ID-C", SCAN_54, "phi"), ("ID01", ID01, "eta")]
-)
+    ("name", "angles", "scanned"),
+    [
+        ("34-ID-C", SCAN_54, "theta"), ("34-ID-C", SCAN_54, "phi"), ("ID01", ID01, "eta"), ("P10", P10, "om"),
+        ("P10", P10, "phi"),
+    ],
+)  # fmt: skip
 def test_xrayutilities_agrees(name, angles, scanned):
     xu = pytest.importorskip("xrayutilities")
     about = DIFFRACTOMETERS[name]
@@ -91,12 +96,19 @@ def test_xrayutilities_agrees(name, angles, scanned):
         np.testing.assert_allclose(sample @ difference[:, 0, 0], made.steps[axis], atol=2e-3 * size[axis])
 
 
+def test_circles_that_the_scanned_one_carries_do_not_count():
+    carried = {name: angle for name, angle in P10.items() if name not in ("chi", "phi")}
+    alone, all_told = (geometry("P10", angles, "om") for angles in (carried, P10))
+    np.testing.assert_array_equal(alone.steps, all_told.steps)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"scanned": "delta"}, "no sample circle of 34-ID-C; it has theta, chi, phi"),
         ({"step": 0.0}, "frames at one angle"),
-        ({"angles": {"theta": 1.0}}, "needs the angles chi, phi, delta, gamma"),
+        ({"angles": {"theta": 1.0}}, "needs the angles delta, gamma"),
+        ({"angles": {"delta": 1.0, "gamma": 1.0}, "scanned": "phi"}, "needs the angles theta, chi as well"),
     ],
 )
 def test_what_cannot_be(changes, said):

@@ -41,8 +41,15 @@ class Diffractometer:
     def motors(self) -> tuple[str, ...]:
         return tuple(name for name, _ in (*self.sample, *self.detector))
 
+    def needed(self, scanned: str) -> tuple[str, ...]:
+        """Motors whose angles a geometry takes: the detector's, and the circles that carry the scanned one."""
+        inner = [name for name, _ in self.sample]
+        carrying = inner[: inner.index(scanned)] if scanned in inner else inner
+        return (*carrying, *(name for name, _ in self.detector))
 
-#: As the beamlines' own programs have them.
+
+#: As bcdi and cdiutils have them; where those two differ, or are not sure (NanoMAX, SIXS, CRISTAL), there is no
+#: row. Columns of ID01 run along x+ in both, which were made there, and along x− in cohere.
 DIFFRACTOMETERS: Mapping[str, Diffractometer] = {
     "34-ID-C": Diffractometer(
         "34-ID-C",
@@ -55,6 +62,13 @@ DIFFRACTOMETERS: Mapping[str, Diffractometer] = {
         "ID01",
         (("mu", "y-"), ("eta", "x-"), ("phi", "y-")),
         (("nu", "y-"), ("delta", "x-")),
+        row="y-",
+        column="x+",
+    ),
+    "P10": Diffractometer(
+        "P10",
+        (("mu", "y+"), ("om", "x-"), ("chi", "z+"), ("phi", "y-")),
+        (("gam", "y+"), ("del", "x-")),
         row="y-",
         column="x-",
     ),
@@ -106,7 +120,7 @@ def bragg_geometry(
     Parameters
     ----------
     angles
-        Motor → radians, at the frame to linearise at.
+        Motor → radians, at the frame to linearise at: those of `Diffractometer.needed`.
     scanned, step
         The sample circle that turns, and by how much from frame to frame, radians.
     distance, pixel_size
@@ -119,12 +133,12 @@ def bragg_geometry(
     ScanError
         When an angle is missing, `scanned` is no sample circle, or nothing turns.
     """
-    if missing := [name for name in diffractometer.motors if name not in angles]:
-        raise ScanError(f"{diffractometer.name} needs the angles {', '.join(missing)} as well")
     axis = dict(diffractometer.sample).get(scanned)
     if axis is None:
         circles = ", ".join(name for name, _ in diffractometer.sample)
         raise ScanError(f"{scanned!r} is no sample circle of {diffractometer.name}; it has {circles}")
+    if missing := [name for name in diffractometer.needed(scanned) if name not in angles]:
+        raise ScanError(f"{diffractometer.name} needs the angles {', '.join(missing)} as well")
     if step == 0 or not np.isfinite(step):
         raise ScanError(f"the rocking step is {step}; frames at one angle make no three-dimensional pattern")
     k = 2 * np.pi / wavelength(energy_kev)

@@ -155,6 +155,7 @@ user p10user Acquisition started at Tue Feb 04 12:28:23 2020
 ! Parameter
 !
 %p
+mu = 0
 om = 16
 phi = 3.5
 del = 33.1

@@ -21,13 +21,38 @@ def test_a_master_of_p10_has_the_angles_of_its_log(tmp_path):
     scan = read_scan(path)
     assert scan.shape == DATA.shape
     assert np.rad2deg(scan.rocking_step) == pytest.approx(0.05)
-    assert scan.metadata["angles_deg"] == {"om": [16.0, pytest.approx(16.95)], "phi": 3.5, "gam": 0.02, "del": 33.1}
+    assert scan.metadata["angles_deg"] == {
+        "om": [16.0, pytest.approx(16.95)], "phi": 3.5, "mu": 0.0, "gam": 0.02, "del": 33.1,
+    }  # fmt: skip
     assert (scan.energy_kev, scan.distance) == (pytest.approx(8.994), 1.8)
-    assert "how the circles of PETRA III P10 turn is not known" in " ".join(scan.notices)
-    assert prepare_pattern(scan).geometry is None
     text = "\n".join(inspect_file(path).lines())
-    assert "angles       om 16° to 16.95°, phi 3.5°, gam 0.02°, del 33.1°" in text
+    assert "angles       om 16° to 16.95°, phi 3.5°, mu 0°, gam 0.02°, del 33.1°" in text
     assert inspect_file(path).as_dict()["pattern"]["angles_deg"]["del"] == 33.1
+
+
+def test_a_scan_of_p10_has_voxels(tmp_path):
+    """Bragg's law at the detector's angle, and λ L / (n p) along the detector, which the peak is not far from."""
+    scan = prepare_pattern(read_scan(write_p10(tmp_path, DATA)))
+    wavelength, pixels = 1.2398e-9 / 8.994, scan.shape[1]
+    assert scan.geometry.spacing == pytest.approx(wavelength / (2 * np.sin(np.deg2rad(33.1 / 2))), rel=2e-3)
+    lengths = np.linalg.norm(scan.geometry.voxels(scan.shape), axis=1)
+    assert lengths[1] == pytest.approx(wavelength * 1.8 / (pixels * 75e-6), rel=0.1)
+    assert scan.geometry.q[1] > 0 > scan.geometry.q[2]  # del lifts the detector: Q points up, and against the beam
+    far = prepare_pattern(read_scan(tmp_path / "sample_00012/e4m/sample_00012_master.h5", distance=3.6))
+    twice = np.linalg.norm(far.geometry.voxels(far.shape), axis=1)
+    assert twice[1] == pytest.approx(2 * lengths[1], rel=1e-3)
+
+
+def test_what_p10_does_not_tell_gives_no_voxels(tmp_path):
+    path = write_p10(tmp_path, DATA)
+    log = tmp_path / "sample_00012" / "sample_00012.fio"
+    log.write_text(log.read_text(encoding="utf-8").replace("mu = 0\n", ""), encoding="utf-8")
+    with h5py.File(path, "r+") as file:
+        del file["entry/instrument/detector/detector_distance"]
+    scan = read_scan(path)
+    assert "for the voxel size there lacks the angle mu, the distance" in " ".join(scan.notices)
+    assert prepare_pattern(scan).geometry is None
+    assert "lacks the angle mu" in " ".join(read_scan(path, distance=1.8).notices)
 
 
 def test_a_data_file_of_p10_alone_has_its_log_and_says_what_is_missing(tmp_path):

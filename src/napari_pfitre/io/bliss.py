@@ -20,9 +20,9 @@ from ..scans import CdiScan
 from .hdf5 import find, names, require, wanted
 from .hints import ReadHints
 from .masks import hinted_mask
-from .patterns import Pattern, assemble_pattern
+from .patterns import Pattern, add_hints, assemble_pattern
 from .stacks import open_stack
-from .values import attribute, energy_kev, number, text
+from .values import energy_kev, metres, number, text
 
 __all__ = ["NAME", "detect", "read"]
 
@@ -70,7 +70,7 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
     pattern = Pattern(NAME, path, dataset, frames, values="intensity", peak="detector", notices=notices)
     pattern.name = f"{path.stem} {scan}"
     pattern.mask = hinted_mask(hints, path, frames.shape) if hints.mask else None
-    _add_geometry(pattern, file, scan, dataset.rsplit("/", 1)[-1])
+    _add_geometry(pattern, file, scan, dataset.rsplit("/", 1)[-1], hints)
     return assemble_pattern(pattern, hints)
 
 
@@ -98,7 +98,7 @@ def _scan(file: h5py.File, path: Path, hints: ReadHints) -> str:
     )
 
 
-def _add_geometry(pattern: Pattern, file: h5py.File, scan: str, detector: str) -> None:
+def _add_geometry(pattern: Pattern, file: h5py.File, scan: str, detector: str, hints: ReadHints) -> None:
     """Motors and detector as `diffractometer.located` wants them; the geometry follows when the peak is known."""
     motors = find(file, f"{scan}/instrument/positioners")
     about = find(file, f"{scan}/instrument/{detector}")
@@ -107,9 +107,10 @@ def _add_geometry(pattern: Pattern, file: h5py.File, scan: str, detector: str) -
         pattern.energy_kev, said = energy_kev(find(motors, "mononrj"), "keV")
         notices += [said] if said else []
     if isinstance(about, h5py.Group):
-        pattern.distance = _metres(find(about, "distance"), 1e-3)
-        row, column = (_metres(find(about, f"{axis}_pixel_size"), 1e-9) for axis in "yx")
+        pattern.distance = metres(find(about, "distance"), 1e-3)
+        row, column = (metres(find(about, f"{axis}_pixel_size"), 1e-9) for axis in "yx")
         pattern.pixel_size = (row, column) if row and column else None
+    add_hints(pattern, hints)
     beam = [number(find(about, f"beam_center_{axis}"))[0] if isinstance(about, h5py.Group) else None for axis in "yx"]
     angles, scanned = _angles(motors, find(file, f"{scan}/measurement"), n_frames)
     missing = [name for name in _CIRCLES if name not in angles]
@@ -124,16 +125,6 @@ def _add_geometry(pattern: Pattern, file: h5py.File, scan: str, detector: str) -
         "beamline": "ESRF ID01",
         "diffractometer": {"name": DIFFRACTOMETERS["ID01"].name, "angles": angles, "scanned": name, "beam": beam},
     }
-
-
-def _metres(value: Any, least: float) -> float | None:
-    """A length that its attribute gives a unit, or that is metres when that makes sense."""
-    size, written = number(value)
-    unit = written or attribute(value, "units", "unit")
-    if size is None or size <= 0:
-        return None
-    factor = {"mm": 1e-3, "um": 1e-6, "µm": 1e-6, "cm": 1e-2}.get(unit, 1.0)
-    return size * factor if size * factor >= least else None
 
 
 def _angles(motors: Any, measured: Any, n_frames: int) -> tuple[dict[str, float], tuple[str, float] | None]:

@@ -1,4 +1,4 @@
-"""Where the circles of a diffractometer stood, of beamlines whose circles are not placed here.
+"""Where the circles of a diffractometer stood, from a log or a file's own columns.
 
 `diffractometer.DIFFRACTOMETERS` has the instruments whose axes, senses and pixel directions are known for certain. Of
 others the angles are kept and shown, and the step between frames; they give no voxels: a sense taken wrongly would turn
@@ -11,15 +11,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..diffractometer import DIFFRACTOMETERS
 from .patterns import Pattern
 
 __all__ = ["add_circles"]
 
 
-def add_circles(pattern: Pattern, beamline: str, circles: Mapping[str, np.ndarray], source: str) -> None:
+def add_circles(
+    pattern: Pattern, beamline: str, circles: Mapping[str, np.ndarray], source: str, instrument: str = ""
+) -> None:
     """Keep angles in degrees, one number or one a frame each, and the step of the one that moved.
 
-    What follows for the user, and what does not, is told in a notice.
+    With an `instrument` of `DIFFRACTOMETERS` the geometry follows once the peak is known, as far as energy, distance
+    and pixels are. What follows for the user, and what does not, is told in a notice.
     """
     n = pattern.stored.shape[0]
     values = {name: np.ravel(np.asarray(v, dtype=float)) for name, v in circles.items()}
@@ -41,5 +45,31 @@ def add_circles(pattern: Pattern, beamline: str, circles: Mapping[str, np.ndarra
     elif values:
         which = ", ".join(moved) or "none"
         words.append(f"of the circles {which} moved, so the rocking step is unknown")
-    words.append(f"how the circles of {beamline} turn is not known for certain here, so the voxel size is unknown")
+    words.append(_placed(pattern, beamline, values, list(moved), instrument))
     pattern.notices.append("; ".join(words))
+
+
+def _placed(
+    pattern: Pattern, beamline: str, values: Mapping[str, np.ndarray], moved: list[str], instrument: str
+) -> str:
+    """The instrument's circles told to `diffractometer.located`, or why they give no voxels."""
+    if instrument not in DIFFRACTOMETERS:
+        return f"how the circles of {beamline} turn is not known for certain here, so the voxel size is unknown"
+    about = DIFFRACTOMETERS[instrument]
+    if pattern.rocking_step is None or moved[0] not in dict(about.sample):
+        return "the voxel size is unknown"
+    lacking = [f"the angle {name}" for name in about.needed(moved[0]) if name not in values]
+    for name, size in (
+        ("energy", pattern.energy_kev),
+        ("distance", pattern.distance),
+        ("pixel size", pattern.pixel_size),
+    ):
+        lacking += [] if size else [f"the {name}"]
+    if lacking:
+        return f"for the voxel size there lacks {', '.join(lacking)}"
+    beam = pattern.metadata.get("beam_centre")
+    at_first = {name: float(np.deg2rad(v[0])) for name, v in values.items()}
+    told = {"name": instrument, "angles": at_first, "scanned": moved[0], "beam": beam}
+    pattern.metadata = {**pattern.metadata, "diffractometer": told}
+    counted = "from the detector's angles" if beam is None else "from where the file has the direct beam"
+    return f"where the peak lies is counted {counted}"

@@ -24,9 +24,9 @@ from .hdf5 import find, names, require, wanted
 from .hints import ReadHints
 from .masks import gaps, hinted_mask
 from .parts import Parts
-from .patterns import Pattern, assemble_pattern
+from .patterns import Pattern, add_hints, assemble_pattern
 from .stacks import open_stack
-from .values import energy_kev, number
+from .values import energy_kev, metres, number
 
 __all__ = ["NAME", "Joined", "detect", "read"]
 
@@ -81,16 +81,18 @@ def read(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> C
             notices += [said] if said else []
             break
     if isinstance(detector, h5py.Group):
-        pattern.distance = number(find(detector, "detector_distance"))[0] or number(find(detector, "distance"))[0]
-        column, row = (number(find(detector, f"{axis}_pixel_size"))[0] for axis in "xy")
+        near, far = (metres(find(detector, name), 1e-3) for name in ("detector_distance", "distance"))
+        pattern.distance = near or far
+        column, row = (metres(find(detector, f"{axis}_pixel_size"), 1e-9) for axis in "xy")
         pattern.pixel_size = (row, column) if row and column else None
         beam = [number(find(detector, f"beam_center_{axis}"))[0] for axis in "yx"]
-        pattern.metadata = {"beam_centre": beam} if None not in beam else {}
+        pattern.metadata = {"beam_centre": beam} if all(beam) else {}  # 0, 0 is a beam that nobody entered
     expected = _expected(specific)
     if expected and expected != frames.shape[0]:
         notices.append(f"the master announces {expected} frames and {frames.shape[0]} are there")
     if pattern.energy_kev is None:
         notices.append("energy and distance are not in this file; the master has them")
+    add_hints(pattern, hints)
     _add_log(pattern, path, hints)
     return assemble_pattern(pattern, hints)
 
@@ -109,7 +111,7 @@ def _add_log(pattern: Pattern, path: Path, hints: ReadHints) -> None:
     for name, values in scan.columns.items():
         if (circle := name.split("(")[0]) in P10_CIRCLES:
             circles[circle] = values
-    add_circles(pattern, "PETRA III P10", circles, log.name)
+    add_circles(pattern, "PETRA III P10", circles, log.name, "P10")
 
 
 def _frames(file: h5py.File, path: Path, hints: ReadHints, notices: list[str]) -> tuple[str, LazyFrames]:

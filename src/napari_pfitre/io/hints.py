@@ -105,6 +105,16 @@ class ReadHints:
         float | None,
         {"min": 1e-12, "max": 1.0, "label": "pixel size", "unit": "m", "tooltip": "at the sample, in metres"},
     ] = None
+    distance: Annotated[
+        float | None,
+        {
+            "min": 1e-3,
+            "max": 1000.0,
+            "label": "distance",
+            "unit": "m",
+            "tooltip": "CDI: of the detector from the sample",
+        },
+    ] = None
     energy_kev: Annotated[float | None, {"min": 0.01, "max": 1000.0, "label": "energy", "unit": "keV"}] = None
     technique: Annotated[
         Literal["tomography", "cdi"] | None,

@@ -18,7 +18,7 @@ from ..frames import LazyFrames, Transposed
 from ..scans import BraggGeometry, CdiScan, Source
 from .hints import AXES, Axes, ReadHints
 
-__all__ = ["Pattern", "assemble_pattern", "at_corner", "looks_like_amplitude"]
+__all__ = ["Pattern", "add_hints", "assemble_pattern", "at_corner", "looks_like_amplitude"]
 
 Values = Literal["intensity", "amplitude"]
 _LOOK = 64_000_000  #: voxels that are looked at as a whole; of larger patterns every few frames
@@ -47,6 +47,13 @@ class Pattern:
     name: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+
+
+def add_hints(pattern: Pattern, hints: ReadHints) -> None:
+    """What was told of energy and detector, in place of what the file says."""
+    pattern.energy_kev = hints.energy_kev or pattern.energy_kev
+    pattern.distance = hints.distance or pattern.distance
+    pattern.pixel_size = (hints.pixel_size, hints.pixel_size) if hints.pixel_size else pattern.pixel_size
 
 
 def assemble_pattern(pattern: Pattern, hints: ReadHints) -> CdiScan:
@@ -113,13 +120,14 @@ def assemble_pattern(pattern: Pattern, hints: ReadHints) -> CdiScan:
         mask = np.broadcast_to(False if mask is None else mask, stored.shape).copy()
         mask[excluded] = True
         notices.append(f"{len(excluded)} frames count as not measured, as asked: {hints.exclude}")
+    add_hints(pattern, hints)
     return CdiScan(
         stored,
         mask,
         None,
-        hints.energy_kev or pattern.energy_kev,
+        pattern.energy_kev,
         pattern.distance,
-        (hints.pixel_size, hints.pixel_size) if hints.pixel_size else pattern.pixel_size,
+        pattern.pixel_size,
         pattern.rocking_step,
         pattern.geometry if at == (0, 1, 2) else None,
         pattern.flat,

@@ -84,7 +84,7 @@ FORMATS: tuple[Format, ...] = (
     Format(nxtomo.NAME, nxtomo.detect, nxtomo.read, "", "Diamond, ESRF nxtomo 1.0 to 2.1, nxtomomill, Mantid Imaging",
            _FLATS, "24737_nxtomo_lib.nx, 24737_dls_tomo_entry.nxs, k11-18014.nxs, tooth_nxtomomill_link.nx"),
     Format(eiger.NAME, eiger.detect, eiger.read, "", "Dectris Eiger: PETRA P10, velociprobe, …",
-           "frames of a rocking scan, mask; angles of P10's .fio log", "eiger4m_bitshuffle_frame.h5"),
+           "frames of a rocking scan, mask; P10's geometry from its .fio log", "eiger4m_bitshuffle_frame.h5"),
     Format(bliss.NAME, bliss.detect, bliss.read, "", "ESRF ID01", "frames of a rocking scan, mask, geometry"),
     Format(rocking.NAME, rocking.detect, rocking.read, "", "SOLEIL SIXS and CRISTAL, MAX IV NanoMAX",
            "frames of a rocking scan, gaps, energy, angles; no voxel size"),

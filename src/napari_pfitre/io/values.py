@@ -190,6 +190,16 @@ def length(value: Any, unit: str = "", *, unstated: tuple[str, ...] = ()) -> tup
     return None, f"the pixel size {size:g}{named} has no unit that makes sense of it and is taken as unknown"
 
 
+def metres(value: Any, least: float) -> float | None:
+    """A length whose attribute gives its unit, or metres; None when it is less than `least`, which makes no sense."""
+    size, written = number(value)
+    unit = written or (attribute(value, "units", "unit") if isinstance(value, h5py.Dataset) else "")
+    if size is None:
+        return None
+    found = size * (_factor(unit, METRES) or 1.0)
+    return found if found >= least else None
+
+
 def energy_kev(value: Any, unit: str = "") -> tuple[float | None, str]:
     """A photon energy in keV, and what there is to say about it; the unit is told from the magnitude when unstated."""
     stated = attribute(value, "units", "unit") if isinstance(value, h5py.Dataset) else ""
