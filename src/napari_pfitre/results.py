@@ -58,6 +58,15 @@ class Provenance:
     partial: bool = False  #: the run was stopped before it was done
     figures: Mapping[str, float] = field(default_factory=dict)  #: objective, residual, iterations, … at the end
 
+    def told(self, between: str = ", ") -> list[str]:
+        """The figures in lines: the run's own (perhaps none), then of each method compared with, ``method's …``."""
+        lines: dict[str, list[str]] = {"": []}
+        for name, value in self.figures.items():
+            whose, _, what = name.rpartition("'s ")
+            lines.setdefault(whose, []).append(f"{what.replace('_', ' ')} {value:.4g}")
+        own = between.join(lines.pop(""))
+        return [own, *(f"{whose}: {between.join(words)}" for whose, words in lines.items())]
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=True)
 

@@ -14,8 +14,10 @@ from napari_pfitre.networks import Card, CrystalNet, SlabNet, crystal_guess, sav
 from napari_pfitre.networks.crystal_guess import Guess
 from napari_pfitre.preprocess import prepare_pattern
 from napari_pfitre.preprocess.cdi import CdiPrepareOptions
+from napari_pfitre.recipes import RECIPES
 from napari_pfitre.recipes.cdinn import CDI_NN, CdiNnOptions
 from napari_pfitre.recipes.crystal_support import CrystalSupport, grown, plateau
+from napari_pfitre.recipes.phase_retrieval import PhaseRetrievalOptions
 from napari_pfitre.results import finish
 from napari_pfitre.scans import BraggGeometry, CdiScan, TomoScan
 from napari_pfitre.twin.crystals import Crystals
@@ -138,6 +140,32 @@ def test_progress_counts_up_and_shows_the_object(scan, weights):
     assert len(shown) > 5
     assert all(np.isfinite(progress.preview.data).all() for progress in shown)
     assert {progress.text for progress in seen} >= {"phasing, start 1 of 2", "phasing, start 2 of 2", "refinement"}
+
+
+def test_phase_retrieval_of_as_many_steps_stands_beside(scan, weights):
+    seen = []
+    options = {"starts": 2, "steps": 230, "refinement": 20, "seed": 3}
+    alone = finish(run(scan, weights, **options))
+    beside = finish(run(scan, weights, compare=True, **options), seen.append)
+    np.testing.assert_array_equal(alone.data, beside.data)
+    rival = finish(RECIPES["phase-retrieval"].run(scan, PhaseRetrievalOptions(starts=2, seed=3), device="cpu"))
+    figures = beside.provenance.figures
+    assert figures["phase retrieval's starts"] == 2  # 2 × 220 + 30 steps, of 2 × 230 + 20
+    assert figures["phase retrieval's free chi2"] == rival.provenance.figures["free chi2"]
+    assert figures["free chi2"] == alone.provenance.figures["free chi2"]
+    steps = [progress.step for progress in seen]
+    assert steps == sorted(steps)
+    assert steps[-1] == seen[-1].total == 2 + 480 + 470
+    own, other = beside.provenance.told()
+    assert "phase retrieval" not in own
+    assert other.startswith("phase retrieval: starts 2, chi2 0.")
+
+
+def test_stopped_while_comparing_the_result_is_whole(scan, weights):
+    calls = iter([False] * 90 + [True] * 9)
+    volume = finish(run(scan, weights, compare=True), should_stop=calls.__next__)
+    assert not volume.partial
+    assert volume.provenance.told()[1:] == []
 
 
 @pytest.mark.parametrize("after", [2, 20, 70, 84])

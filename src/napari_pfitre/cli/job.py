@@ -105,9 +105,9 @@ def work(run: Run) -> Volume:
 def report(volume: Volume, paths: Sequence[Path]) -> list[str]:
     """What came out, in a line for each file."""
     shape = " × ".join(map(str, volume.data.shape))
-    made = ""
+    made, others = "", []
     if volume.provenance is not None:
-        values = ", ".join(f"{name} {value:.4g}" for name, value in volume.provenance.figures.items())
-        made = f", {volume.provenance.seconds:.1f} s" + (f", {values}" if values else "")
+        own, *others = volume.provenance.told()
+        made = f", {volume.provenance.seconds:.1f} s" + (f", {own}" if own else "")
     state = ", PARTIAL: stopped early" if volume.partial else ""
-    return [f"{path}: {shape} voxels{made}{state}" for path in paths]
+    return [f"{path}: {shape} voxels{made}{state}" for path in paths] + others

@@ -335,9 +335,9 @@ def _expected(scan: TomoScan | CdiScan) -> tuple[tuple[float, float, float] | No
 
 def summary(volume: Volume, seconds: float, known: tuple[str, ...]) -> str:
     """How a run went, and what was noticed on the way that the user has not been told: the axis that was found, …"""
-    words = [f"{'stopped early' if volume.partial else 'done'} after {duration(seconds)}"]
-    notices: tuple[str, ...] = ()
-    if volume.provenance is not None:
-        words += [f"{name.replace('_', ' ')} {value:.4g}" for name, value in volume.provenance.figures.items()]
-        notices = tuple(notice for notice in volume.provenance.notices if notice not in known)
-    return "\n".join([" · ".join(words), *(f"Note: {notice}" for notice in notices)])
+    done = f"{'stopped early' if volume.partial else 'done'} after {duration(seconds)}"
+    if volume.provenance is None:
+        return done
+    own, *others = volume.provenance.told(" · ")
+    notices = [f"Note: {notice}" for notice in volume.provenance.notices if notice not in known]
+    return "\n".join([f"{done} · {own}" if own else done, *others, *notices])

@@ -26,6 +26,7 @@ from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
 from .cdi_result import NOISE_FILTER, Clock, Pattern, object_volume, ready_pattern
+from .phase_retrieval import PhaseRetrievalOptions, phase_retrieval
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ TIGHTER = 1.4  #: times the threshold, the support of these
 #: λ, μ, κ of the prior in each third of the refinement. Much at first: photons hardly tell what lies along a fault, and
 #: only a strong prior moves it. At the end phases may bend.
 SOLID = ((8.0, 0.0, 15.0), (2.0, 0.0, 5.0), (0.5, 0.7, 2.0))
+BESIDE = ("starts", "chi2", "free chi2", "resolution (nm)", "resolution (voxels)", "support voxels")
 LEVEL = 0.97  #: of the plateau, the crystal's own modulus: noise lifts the plateau
 
 
@@ -95,6 +97,10 @@ class CdiNnOptions:
         bool, {"label": "Laboratory frame", "tooltip": "Resample the crystal onto a cubic grid with the laboratory's "
                "axes; needs the geometry of the scan."},
     ] = False  # fmt: skip
+    compare: Annotated[
+        bool, {"label": "Compare", "tooltip": "Afterwards, phase retrieval from random starts with as many steps: its "
+               "figures stand beside these in the report."},
+    ] = False  # fmt: skip
     beta: Annotated[
         float, {"min": 0.1, "max": 1.0, "step": 0.05, "label": "β", "tooltip": "Of RAAR.", "advanced": True}
     ] = 0.9
@@ -121,7 +127,9 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     phased = options.mode != "network only"
     starts = options.starts if phased else 1
     refining = options.refinement if options.mode == "with refinement" else 0
-    total = 2 + (starts * options.steps + refining if phased else 0)
+    ends = 2 + (starts * options.steps + refining if phased else 0)
+    rival = _rival(options, ends - 2) if options.compare else None
+    total = ends + (0 if rival is None else rival.steps)
     yield Progress(0, total, "reading the network")
     net, card = load_network("cdi-nn" if options.weights is None else options.weights)
     if not isinstance(net, CrystalNet):
@@ -150,7 +158,7 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
             if not stopped:
                 best = Found(pattern.without_noise(best.psi, options.noise_filter), best.support)
     if phased:
-        done = total if not stopped else min(total, 2 + len(phased_objects) * options.steps)
+        done = ends if not stopped else min(ends, 2 + len(phased_objects) * options.steps)
         yield Progress(done, total, "displacement, strain, resolution", None, None, _shown(best.psi))
     volume = object_volume(
         scan, pattern, best.psi, [one.psi for one in phased_objects], recipe="cdi-nn", options=options, device=where,
@@ -159,7 +167,36 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     provenance = volume.provenance
     assert provenance is not None
     versions = {**provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
-    return dataclasses.replace(volume, provenance=dataclasses.replace(provenance, versions=versions))
+    beside: dict[str, float] = {}
+    if rival is not None and not stopped:
+        beside = yield from _beside(scan, rival, ends, total, str(where))
+    provenance = dataclasses.replace(provenance, versions=versions, figures={**provenance.figures, **beside})
+    return dataclasses.replace(volume, provenance=provenance)
+
+
+def _rival(options: CdiNnOptions, steps: int) -> PhaseRetrievalOptions:
+    """Phase retrieval by its defaults, with the random starts that come nearest to as many steps, and at least one."""
+    alike = PhaseRetrievalOptions(kept_out=options.kept_out, noise_filter=options.noise_filter, seed=options.seed)
+    one = (alike.steps - alike.refinement) // alike.starts
+    return dataclasses.replace(alike, starts=max(1, round((steps - alike.refinement) / one)))
+
+
+def _beside(
+    scan: CdiScan, rival: PhaseRetrievalOptions, first: int, total: int, device: str
+) -> Generator[Progress, bool | None, dict[str, float]]:
+    """Figures of phase retrieval of the same pattern; none when someone stops, for the result is there by then."""
+    run = phase_retrieval(scan, rival, device)
+    while True:
+        try:
+            now = next(run)
+        except StopIteration as end:
+            told = end.value.provenance
+            named = {name: told.figures[name] for name in BESIDE if name in told.figures} | {"seconds": told.seconds}
+            return {f"phase retrieval's {name}": value for name, value in named.items()}
+        text = f"phase retrieval, to compare: {now.text}"
+        if (yield Progress(first + now.step, total, text, None, now.residual)):
+            run.close()
+            return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +291,7 @@ def _refined(
 
     support = pattern.to_corner(start.support)
     weights = soft_support(support, 0.7)
-    psi, step, stop = pattern.to_corner(start.psi), total - options.refinement, False
+    psi, step, stop = pattern.to_corner(start.psi), 2 + options.starts * options.steps, False
     stages = [[options.solid * weight for weight in stage] for stage in SOLID] if options.solid else [None]
     for i, trust in enumerate(stages):
         steps = (options.refinement + i) // len(stages)

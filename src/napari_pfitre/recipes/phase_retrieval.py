@@ -92,6 +92,13 @@ class PhaseRetrievalOptions:
         check(self)
         parse_schedule(self.schedule)
 
+    @property
+    def steps(self) -> int:
+        """Of phasing and refinement, all starts together."""
+        from ..schedules import parse_schedule
+
+        return self.starts * len(parse_schedule(self.schedule)) + self.refinement
+
 
 class Found(NamedTuple):
     """What a start came to; zero at index 0."""
@@ -109,7 +116,7 @@ def phase_retrieval(scan: CdiScan, options: PhaseRetrievalOptions, device: str =
     where = resolve_device(device)
     clock = Clock()
     schedule = parse_schedule(options.schedule)
-    total = options.starts * len(schedule) + options.refinement
+    total = options.steps
     yield Progress(0, total, "preparing the pattern")
     scan, pattern = ready_pattern(scan, where, options)
     ratios = oversampling(np.where(pattern.mask, 0, pattern.whole) ** 2)
