@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from .errors import OptionError
 from .frames import size_text
 
-__all__ = ["DEVICES", "Memory", "available_memory", "resolve_device", "size_text"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["DEVICES", "Memory", "available_memory", "device_name", "resolve_device", "size_text"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -34,6 +37,15 @@ def resolve_device(name: str = "auto"):
     if kind == "mps" and not torch.backends.mps.is_available():
         raise OptionError("device 'mps' was asked for, but torch finds no Apple GPU; choose 'cpu' or 'auto'")
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """As histories and cards state it: with the GPU's name, or with the threads, on which rounding depends."""
+    import torch
+
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
 
 
 class Memory(NamedTuple):

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..device import device_name
 from ..errors import ScanError
 from ..options import as_dict
 from ..preprocess import prepare_pattern
 from ..results import Provenance, Volume
 from ..scans import CdiScan
-from .journal import _device_name, _source, _versions
+from .journal import source_of, versions_used
 
 if TYPE_CHECKING:
     import torch
@@ -209,9 +210,9 @@ def object_volume(
         layers["strain"] = strain(form, support, steps, scan.geometry.q)
         told["rms strain"] = float(np.sqrt(np.mean(layers["strain"][support] ** 2))) if support.any() else 0.0
     provenance = Provenance(
-        recipe=recipe, options=as_dict(options), source=_source(scan), shape=scan.shape, energy_kev=scan.energy_kev,
+        recipe=recipe, options=as_dict(options), source=source_of(scan), shape=scan.shape, energy_kev=scan.energy_kev,
         history=tuple({"name": step.name, "parameters": dict(step.parameters)} for step in scan.history),
-        notices=scan.notices, versions=_versions(), device=_device_name(device), seed=seed,
+        notices=scan.notices, versions=versions_used(), device=device_name(device), seed=seed,
         started=clock.started.isoformat(timespec="seconds"), seconds=round(clock.seconds, 3), partial=partial,
         figures={name: float(value) for name, value in told.items()},
     )  # fmt: skip

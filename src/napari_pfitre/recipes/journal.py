@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..device import device_name
 from ..options import as_dict
 from ..results import Provenance, Volume
 from ..scans import CdiScan, Step, TomoScan
@@ -41,7 +42,7 @@ class Journal:
         provenance = Provenance(
             recipe=self.recipe,
             options=as_dict(self.options),
-            source=_source(scan),
+            source=source_of(scan),
             shape=scan.shape,
             angles_deg=tuple(np.rad2deg(scan.angles).tolist()),
             centre=scan.centre,
@@ -49,8 +50,8 @@ class Journal:
             energy_kev=scan.energy_kev,
             history=tuple({"name": step.name, "parameters": dict(step.parameters)} for step in scan.history),
             notices=(*scan.notices, *notices),
-            versions=_versions(),
-            device=_device_name(self.device),
+            versions=versions_used(),
+            device=device_name(self.device),
             started=self.started.isoformat(timespec="seconds"),
             seconds=round(time.perf_counter() - self._clock, 3),
             partial=partial,
@@ -60,7 +61,8 @@ class Journal:
         return Volume(data, voxel, provenance, name=f"{scan.name} · {self.recipe}")
 
 
-def _source(scan: TomoScan | CdiScan) -> dict[str, Any]:
+def source_of(scan: TomoScan | CdiScan) -> dict[str, Any]:
+    """The file a scan came from, and by what it is known again."""
     if scan.source is None:
         return {"name": scan.name}
     facts: dict[str, Any] = {
@@ -76,7 +78,8 @@ def _source(scan: TomoScan | CdiScan) -> dict[str, Any]:
     return {**facts, "bytes": status.st_size, "modified": modified.isoformat(timespec="seconds")}
 
 
-def _versions() -> dict[str, str]:
+def versions_used() -> dict[str, str]:
+    """Of the packages that have a part in the result."""
     found = {}
     for package in _PACKAGES:
         try:
@@ -84,11 +87,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type != "cuda":
-        return str(device)
-    import torch
-
-    return f"{device} ({torch.cuda.get_device_name(device)})"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..device import device_name, resolve_device
 from ..errors import WeightsError
 from ..networks import Card, SlabNet, load_network, save_network
 from ..options import as_dict
@@ -30,7 +31,7 @@ from .iterates import stream
 from .keeping import WEIGHTS, log_line, read_checkpoint, write_checkpoint
 from .losses import image_loss
 from .pool import Pool
-from .session import device_name, open_folder, seconds_of, threads
+from .session import open_folder, seconds_of, threads
 from .settings import TrainOptions
 
 __all__ = ["train"]
@@ -59,8 +60,6 @@ def train(
     OptionError, WeightsError
         When the folder holds another training and `resume` does not say to go on with it, or none to go on with.
     """
-    from ..device import resolve_device
-
     where = resolve_device(device)
     with threads(options.threads):
         open_folder(folder, resume)

@@ -11,7 +11,7 @@ import torch
 from ..errors import OptionError
 from .keeping import CHECKPOINT
 
-__all__ = ["device_name", "open_folder", "seconds_of", "threads"]
+__all__ = ["open_folder", "seconds_of", "threads"]
 
 
 @contextmanager
@@ -45,10 +45,3 @@ def open_folder(folder: Path, resume: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not resume and (folder / CHECKPOINT).exists():
         raise OptionError(f"{folder} holds a training already; go on with it (--resume), or take another folder")
-
-
-def device_name(device: torch.device) -> str:
-    """As a card states it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device} ({torch.get_num_threads()} threads)"

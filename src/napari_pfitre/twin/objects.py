@@ -20,15 +20,15 @@ __all__ = ["MIXTURE", "Specimen", "specimen"]
 
 #: How often each kind of object comes, circuits most.
 MIXTURE: tuple[tuple[str, float], ...] = (
-    ("pillar", 0.27),
-    ("cuboid", 0.27),
-    ("lamella", 0.15),
-    ("micrograph", 0.1),
-    ("ellipsoids", 0.04),
+    ("pillar", 0.22),
+    ("cuboid", 0.25),
+    ("lamella", 0.14),
+    ("micrograph", 0.09),
+    ("ellipsoids", 0.1),
     ("grains", 0.04),
     ("foam", 0.04),
-    ("picture", 0.05),
-    ("pattern", 0.04),
+    ("picture", 0.07),
+    ("pattern", 0.05),
 )
 
 

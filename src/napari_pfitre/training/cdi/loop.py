@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ...device import resolve_device
+from ...device import device_name, resolve_device
 from ...errors import WeightsError
 from ...networks import Card, save_network
 from ...networks.crystal_net import CrystalNet, as_object
@@ -25,7 +25,7 @@ from ...options import as_dict
 from ...priors.network import half_precision
 from ...results import Progress
 from ..keeping import log_line, read_checkpoint, write_checkpoint
-from ..session import device_name, open_folder, seconds_of, threads
+from ..session import open_folder, seconds_of, threads
 from .checks import CdiResult, HeldOutCrystals
 from .data import Batch, CrystalStream
 from .losses import crystal_loss, modulus_misfit
