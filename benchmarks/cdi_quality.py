@@ -1,6 +1,7 @@
 """CDI-NN against the truth and against phase retrieval, on simulated crystals that no training saw:
 
     python benchmarks/cdi_quality.py --count 200 --out FOLDER [--weights FILE] [--baseline-count 40] [--threads 2]
+    python benchmarks/cdi_quality.py --count 24 --out OTHER --photons 1e4 --only CDI-NN --only "CDI-NN, the data alone"
 
 Patterns of 64³ voxels with a million photons, twofold to fourfold oversampling, centred to a voxel; strain from none to
 7 rad peak to peak, one in eight with a dislocation. A crystal counts as solved where the supports overlap by 0.95 and
@@ -38,12 +39,18 @@ from napari_pfitre.training.cdi.checks import HELD_OUT
 from napari_pfitre.twin.crystals import Crystal, Crystals
 
 SEED = HELD_OUT + 71  # held out from training, and not the seed that the method's constants were chosen on
-CRYSTALS = Crystals(SEED, size=64, oversampling=(2.0, 4.0), photons=(1e6, 1e6), spoil=0.0)
+PHOTONS = 1e6
 PREPARED = CdiPrepareOptions(shape="64", threshold=0.0)
 SOLVED = {"strictly": (0.95, 0.1), "roughly": (0.9, 0.3)}  # support overlap at least, phase error at most
 RECIPE = "3×(20 ER + 180 HIO) + 20 ER"  # of the widely used programs, 620 steps
 BASELINE = "phase retrieval"
+ALONE = "CDI-NN, the data alone"  #: only when it is named
 HURRY = {"starts": 1, "steps": 70, "refinement": 35}
+
+
+def crystals(photons: float = PHOTONS) -> Crystals:
+    return Crystals(SEED, size=64, oversampling=(2.0, 4.0), photons=(photons, photons), spoil=0.0)
+
 
 Method = Callable[[CdiScan], Volume]
 
@@ -63,6 +70,7 @@ def methods(weights: Path | None, starts: int) -> dict[str, Method]:
         "CDI-NN, one start": cdi_nn(starts=1),
         "CDI-NN, in a hurry": cdi_nn(**HURRY),
         "CDI-NN": cdi_nn(),
+        ALONE: cdi_nn(solid=0.0),
         BASELINE: baseline,
     }
 
@@ -82,17 +90,18 @@ def judged(volume: Volume, crystal: Crystal, surface: float = SURFACE) -> dict[s
 
 
 def measure(
-    count: int, baseline_count: int, folder: Path, weights: Path | None, starts: int, only: list[str]
+    count: int, baseline_count: int, folder: Path, weights: Path | None, starts: int, only: list[str], photons: float
 ) -> list[dict]:
     """Rows of results, those already in the folder among them."""
     path = folder / "results.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     done = {(row["crystal"], row["method"]) for row in rows}
     for index in range(count):
-        crystal = CRYSTALS[index]
+        crystal = crystals(photons)[index]
         scan = None
         for name, method in methods(weights, starts).items():
-            if (index, name) in done or (only and name not in only) or (name == BASELINE and index >= baseline_count):
+            wanted = name in only if only else name != ALONE
+            if (index, name) in done or not wanted or (name == BASELINE and index >= baseline_count):
                 continue
             scan = prepare_pattern(crystal.scan(), PREPARED) if scan is None else scan
             row = {"crystal": index, "method": name, "strain": crystal.strain, "kind": crystal.kind}
@@ -128,7 +137,7 @@ def table(rows: list[dict], only: set[int] | None = None) -> Iterator[str]:
 def speed(weights: Path | None, repeats: int = 5) -> Iterator[str]:
     """Seconds of a prediction and of 620 steps at 64³, in turns, so that a busy machine slows both."""
     net, _ = load_network("cdi-nn" if weights is None else weights)
-    scan = prepare_pattern(CRYSTALS[0].scan(), PREPARED)
+    scan = prepare_pattern(crystals()[0].scan(), PREPARED)
     intensity = torch.from_numpy(np.array(scan.intensity))
     amplitude = torch.from_numpy(np.fft.ifftshift(np.sqrt(scan.intensity)))
     sampling = oversampling(np.asarray(scan.intensity))
@@ -176,6 +185,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("cdi-quality"))
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--photons", type=float, default=PHOTONS, help="of a pattern; another number, another --out")
     parser.add_argument("--only", action="append", default=[], help="a method; may be given several times")
     parser.add_argument("--speed", action="store_true")
     given = parser.parse_args()
@@ -184,7 +194,7 @@ def main() -> None:
         print("\n".join(speed(given.weights)))
         return
     given.out.mkdir(parents=True, exist_ok=True)
-    rows = measure(given.count, given.baseline_count, given.out, given.weights, given.starts, given.only)
+    rows = measure(given.count, given.baseline_count, given.out, given.weights, given.starts, given.only, given.photons)
     print("\n".join(table(rows)))
     both = {row["crystal"] for row in rows if row["method"] == BASELINE}
     if both and len(both) < given.count:

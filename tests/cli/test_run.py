@@ -192,6 +192,16 @@ def test_a_log_file_gets_few_lines_and_the_last_one(capsys):
     assert len(lines) <= 4
 
 
+def test_what_is_left_counts_from_where_the_run_went_on(monkeypatch, capsys):
+    clock = iter([100.0, 110.0, 120.0])
+    monkeypatch.setattr(bar.time, "monotonic", lambda: next(clock))
+    with bar.Bar() as shown:
+        for step in (900, 910, 920):  # of which 900 were done yesterday
+            shown(Progress(step, 1000, "working"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["900/1000  working", "910/1000  working  90 s left", "920/1000  working  80 s left"]
+
+
 def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with bar.Bar() as shown:

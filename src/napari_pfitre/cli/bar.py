@@ -48,6 +48,7 @@ class Bar:
 
     def __init__(self) -> None:
         self._last = 0.0
+        self._from: tuple[float, int] | None = None  # when the first step was heard of, and which: a run may go on
         self._live = sys.stderr.isatty()
 
     def __enter__(self) -> Bar:
@@ -63,7 +64,6 @@ class Bar:
             )  # fmt: skip
             self._rich.start()
             self._task = self._rich.add_task("starting", total=None, figures="")
-        self._started = time.monotonic()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -78,13 +78,19 @@ class Bar:
             )  # fmt: skip
             return
         now = time.monotonic()
+        if self._from is None and progress.step:
+            self._from = now, progress.step
         if now - self._last < self.PAUSE and progress.step < progress.total:
             return
         self._last = now
-        share = progress.step / max(progress.total, 1)
-        left = "" if not 0 < share < 1 else f"{(now - self._started) * (1 / share - 1):.0f} s left"
-        words = [f"{progress.step}/{progress.total}", progress.text, figures(progress), left]
+        words = [f"{progress.step}/{progress.total}", progress.text, figures(progress), self._left(now, progress)]
         note("  ".join(word for word in words if word))
+
+    def _left(self, now: float, progress: Progress) -> str:
+        start, first = self._from or (now, progress.step)
+        if not first < progress.step < progress.total:
+            return ""
+        return f"{(now - start) * (progress.total - progress.step) / (progress.step - first):.0f} s left"
 
 
 def figures(progress: Progress) -> str:
