@@ -12,9 +12,11 @@ from napari_pfitre import finish
 from napari_pfitre.errors import WeightsError
 from napari_pfitre.metrics import psnr
 from napari_pfitre.networks import Card, SlabNet, save_network
+from napari_pfitre.operators import ParallelBeam
 from napari_pfitre.options import as_dict, from_dict
 from napari_pfitre.recipes import PFITRE, RECIPES, blocks, engine
 from napari_pfitre.recipes.engine import BLEND
+from napari_pfitre.recipes.held_out import Trial
 from napari_pfitre.recipes.pfitre import WEIGHTS, PfitreOptions
 from napari_pfitre.twin import SimulateOptions, simulate
 
@@ -211,9 +213,44 @@ def test_projections_left_out_judge_it_beside_fista_tv(chip, weights):
     figures = volume.provenance.figures
     assert 0 < figures["held-out residual, PFITRE"] < 0.5
     assert 0 < figures["held-out residual, FISTA-TV"] < 0.2
+    assert 0 <= figures["share of the network"] <= 1
     assert any("checking FISTA-TV" in progress.text for progress in seen)
     few = chip.scan.replace(projections=np.asarray(chip.scan.projections)[::6], angles=chip.scan.angles[::6])
     assert not any("held-out" in name for name in run(few, weights, rounds=1, check=True).provenance.figures)
+
+
+def test_projections_left_out_tell_where_between_data_and_network(chip, weights):
+    """The share is told by half of them and judged by the others; the result is that mean"""
+    volume = run(chip.scan, weights, rounds=3, check=True)
+    data = run(chip.scan, weights, rounds=3, result="data")
+    share = volume.provenance.figures["share of the network"]
+    expected = data.data + share * data.layers["network − data"]
+    np.testing.assert_allclose(volume.data, expected, atol=2e-3 * data.data.max())
+
+    A = ParallelBeam(np.deg2rad(np.arange(0.0, 120.0, 3.0)), 24)
+    x, z = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    trial = Trial(A, A(x + 0.3 * (z - x)))
+    assert trial.share(x, z) == pytest.approx(0.3, abs=1e-4)
+    assert trial.missed(x + 0.3 * (z - x)) < 1e-5 < trial.missed(x)
+    assert Trial(A, A(x - z)).share(x, z) == 0
+    assert Trial(A, A(z + 2 * (z - x))).share(x, z) == 1
+    assert not set(trial.chosen_by[0].angles) & set(trial.judged_by[0].angles)
+    assert len(trial.given[0].angles) + len(trial.chosen_by[0].angles) + len(trial.judged_by[0].angles) == 40
+
+
+def test_stopped_in_the_trial_the_result_is_whole(chip, weights):
+    checking = []
+
+    def stop() -> bool:
+        return bool(checking)
+
+    def watch(now) -> None:
+        checking.extend([1] if "checking" in now.text else [])
+
+    volume = run(chip.scan, weights, watch, stop, rounds=2, check=True)
+    assert not volume.partial
+    assert volume.provenance.figures["share of the network"] == BLEND
+    assert not any("held-out" in name for name in volume.provenance.figures)
 
 
 def test_a_network_that_makes_things_up_is_found_out(chip, tmp_path):

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..options import as_dict
 from ..recipes import PFITRE, RECIPES
-from ..recipes.engine import BLEND
 from ..recipes.pfitre import PfitreOptions
 from ..results import Progress
 from ..twin import Simulation
@@ -64,12 +63,12 @@ def networks(weights: Path | None, sha256: str, device: str) -> tuple[Contestant
     """Those of one file of weights."""
 
     def contestant(name: str, after: str, **chosen: Any) -> Contestant:
-        options = PfitreOptions(weights=weights, check=False, **chosen)
+        options = PfitreOptions(weights=weights, **chosen)
         settings = {**as_dict(options), "weights": sha256}
         return Contestant(name, settings, lambda made: _pfitre(made, options, after, device))
 
     return (
-        contestant(ONE_PASS, "", mode="one pass", align=False),
+        contestant(ONE_PASS, "", mode="one pass", align=False, check=False),
         contestant("PFITRE", "", align=True),
         contestant(f"PFITRE{UNALIGNED}", UNALIGNED, align=False),
     )
@@ -94,8 +93,8 @@ def _pfitre(made: Simulation, options: PfitreOptions, after: str, device: str) -
     facts = {} if volume.provenance is None else volume.provenance.figures
     if options.mode == "one pass":
         return {ONE_PASS: Image(volume.data, facts)}
-    # A run returns the data's image, the network's or their mean, as its options say, and the difference as a layer.
+    # A run returns a mean of the data's image and the network's, and the difference as a layer.
     apart = volume.layers["network − data"]
-    data = volume.data - apart * {"data": 0.0, "mean": BLEND, "network": 1.0}[options.result]
-    images = {MEAN: data + BLEND * apart, DATA: data, NETWORK: data + apart}
+    data = volume.data - facts["share of the network"] * apart
+    images = {MEAN: volume.data, DATA: data, NETWORK: data + apart}
     return {name + after: Image(image, facts) for name, image in images.items()}

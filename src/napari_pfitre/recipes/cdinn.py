@@ -49,6 +49,9 @@ TIGHTER = 1.4  #: times the threshold, the support of these
 #: only a strong prior moves it. At the end phases may bend.
 SOLID = ((8.0, 0.0, 15.0), (2.0, 0.0, 5.0), (0.5, 0.7, 2.0))
 BESIDE = ("starts", "chi2", "free chi2", "resolution (nm)", "resolution (voxels)", "support voxels")
+#: Photons a voxel of the crystal; with fewer the prior has less weight in proportion. A face of a fainter crystal is
+#: hardly more than the noise, and |∇ψ| would take it for that.
+BRIGHT = 25.0
 LEVEL = 0.97  #: of the plateau, the crystal's own modulus: noise lifts the plateau
 
 
@@ -298,7 +301,8 @@ def _refined(
         prior = None
         if trust is not None:
             level = LEVEL * plateau(psi.abs())
-            prior = Solid.about(support, weights > 0, level, *trust)
+            visible = min(1.0, level**2 / BRIGHT)
+            prior = Solid.about(support, weights > 0, level, *(visible * weight for weight in trust))
         for now in refine(
             pattern.A, pattern.amplitude, psi, weights, iterations=steps, likelihood=Likelihood("poisson"), prior=prior
         ):

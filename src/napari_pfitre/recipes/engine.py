@@ -25,7 +25,7 @@ __all__ = ["BLEND", "STARTING", "engine", "first_scale", "smooth_start", "smooth
 STARTING = 300  #: iterations of FISTA-TV at most; wide images need most of them
 SETTLED, OVER, FEWEST = 1e-5, 10, 50  #: it ends when `OVER` iterations lower its objective by less than this share
 FIRST = 0.3  #: ρ of the least squares that the scale is taken from
-BLEND = 0.25  #: of the network's last image in the result, the rest is the data's: more of it foretells data worse
+BLEND = 0.25  #: of the network's last image in the result where nothing was left out to tell; the rest is the data's
 SHARE = 0.7  #: of the start's total variation in the rounds
 
 

@@ -1,8 +1,8 @@
 """How well a method foretells projections that it was not given.
 
 An image may fit its data and be wrong; noise fits them best. Projections that were left out judge it instead: some rows
-are reconstructed again without every eighth of them, by each method, and the images are projected to those angles. The
-missing wedge itself stays untold: nobody measured it.
+are reconstructed again without every eighth of them, by each method, and the images are projected to those angles. They
+also tell how much of a network's image foretells data best. The missing wedge itself stays untold: nobody measured it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..operators import ParallelBeam
 
-__all__ = ["FEWEST", "compare", "fista_tv", "left_out", "rows_to_check", "verdict"]
+__all__ = ["FEWEST", "Trial", "fista_tv", "left_out", "rows_to_check", "verdict"]
 
 EVERY = 8  #: one projection of so many is left out
 FEWEST = 16  #: projections, below which none can be spared
@@ -29,7 +29,6 @@ ITERATIONS = 100  #: of FISTA-TV
 CLEARLY = 1.05  #: times another's residual: what is more counts as worse
 
 Engine = Callable[["ParallelBeam", "torch.Tensor"], Iterator[Any]]
-Method = tuple[Engine, Callable[[Any], "torch.Tensor"]]
 
 
 def rows_to_check(n_rows: int) -> slice:
@@ -43,33 +42,45 @@ def left_out(n_angles: int) -> np.ndarray:
     return np.arange(EVERY // 2, n_angles - 1, EVERY)
 
 
-def compare(
-    A: ParallelBeam, y: torch.Tensor, methods: Mapping[str, Method], at: int
-) -> Generator[Progress, bool | None, dict[str, float]]:
-    """‖A x − y‖ / ‖y‖ over the projections that were left out, for each method that was not stopped.
+class Trial:
+    """Some rows without some projections, and these to ask for.
+
+    Of those left out every other one is there to choose by, the rest to judge by: what was chosen to foretell one half
+    is judged by the other.
 
     Parameters
     ----------
     A, y
         Projector and data (row, angle, column), aligned.
-    methods
-        A solver (A, y) → iterates and what takes the image from an iterate, by name.
-    at
-        The step at which the run's progress stands meanwhile.
     """
-    out = left_out(len(A.angles))
-    kept = np.setdiff1d(np.arange(len(A.angles)), out)
-    given, asked = _part(A, kept), _part(A, out)
-    wanted = y[:, out]
-    size = float(wanted.norm()) or 1.0
-    missed: dict[str, float] = {}
-    for name, (solve, image_of) in methods.items():
-        for iterate in solve(given, y[:, kept]):
-            stop = yield Progress(at, at, f"checking {name} on projections left out", None, iterate.residual)
-            if stop:
-                return missed
-        missed[name] = float((asked(image_of(iterate)) - wanted).norm()) / size
-    return missed
+
+    def __init__(self, A: ParallelBeam, y: torch.Tensor):
+        out = left_out(len(A.angles))
+        kept = np.setdiff1d(np.arange(len(A.angles)), out)
+        self.given = _part(A, y, kept)
+        self.chosen_by, self.judged_by = _part(A, y, out[::2]), _part(A, y, out[1::2])
+
+    def of(self, name: str, solve: Engine, at: int) -> Generator[Progress, bool | None, Any]:
+        """The last iterate of a solver that was given the rest; None when it was stopped.
+
+        `at` is the step at which the run's progress stands meanwhile.
+        """
+        for iterate in solve(*self.given):
+            if (yield Progress(at, at, f"checking {name} on projections left out", None, iterate.residual)):
+                return None
+        return iterate
+
+    def missed(self, x: torch.Tensor) -> float:
+        """‖A x − y‖ / ‖y‖ over the projections to judge by."""
+        A, y = self.judged_by
+        return float((A(x) - y).norm()) / (float(y.norm()) or 1.0)
+
+    def share(self, x: torch.Tensor, z: torch.Tensor) -> float:
+        """argmin ‖A (x + s (z − x)) − y‖ over the projections to choose by, 0 ≤ s ≤ 1."""
+        A, y = self.chosen_by
+        towards = A(z - x)
+        length = float(towards.square().sum())
+        return min(max(float(((y - A(x)) * towards).sum()) / length, 0.0), 1.0) if length else 0.0
 
 
 def fista_tv(noise: float) -> Engine:
@@ -100,7 +111,8 @@ def verdict(missed: Mapping[str, float], method: str) -> tuple[str, ...]:
     )
 
 
-def _part(A: ParallelBeam, which: np.ndarray) -> ParallelBeam:
+def _part(A: ParallelBeam, y: torch.Tensor, which: np.ndarray) -> tuple[ParallelBeam, torch.Tensor]:
     from ..operators import ParallelBeam
 
-    return ParallelBeam(A.angles[which], A.n_columns, centre=A.centre, shifts=A.shifts[which], device=A.device)
+    part = ParallelBeam(A.angles[which], A.n_columns, centre=A.centre, shifts=A.shifts[which], device=A.device)
+    return part, y[:, which]

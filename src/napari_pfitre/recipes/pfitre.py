@@ -7,7 +7,8 @@
 Zhao et al., npj Comput. Mater. 11 (2025) 240, with a network trained inside this very loop and no dual variable
 (docs/methods/pfitre.md). The network sees neighbouring slices, and in one scale for the whole volume. Beside the volume
 comes where network and data differ, how much of each voxel no projection measured, and what of the data is not
-explained; and a trial that leaves some projections out tells how well the image foretells them.
+explained. The result lies between x and z: a trial that leaves some projections out tells where it foretells them best,
+and how well.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ class PfitreOptions:
     ] = 0.1  # fmt: skip
     result: Annotated[
         Literal["mean", "data", "network"],
-        {"label": "Result", "tooltip": "mean: of the last images of data step and network, one part in four the "
-         "network's. data: the data step's, nearest to the data. network: the network's."},
+        {"label": "Result", "tooltip": "mean: of the last images of data step and network, as much of the network's as "
+         "foretells projections left out best (one part in four without the check). data: the data step's. network: "
+         "the network's."},
     ] = "mean"  # fmt: skip
     weights: Annotated[
         Path | None,
@@ -85,7 +87,7 @@ class PfitreOptions:
     ] = 0.0  # fmt: skip
     check: Annotated[
         bool, {"label": "Check", "tooltip": "Reconstruct some rows again without every eighth projection, and see how "
-               "well those are foretold, beside FISTA-TV."},
+               "well those are foretold, beside FISTA-TV; and how much of the network's image is good for that."},
     ] = True  # fmt: skip
     tolerance: Annotated[
         float, {"min": 0.0, "max": 1.0, "step": 1e-3, "label": "Tolerance", "advanced": True,
@@ -127,15 +129,16 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     window = Window()
     stop: bool | None = False
     apart: list[float] = []
+    trial: held_out.Trial | None = None
+    tried: SplitIterate | None = None
+    share = {"data": 0.0, "network": 1.0}.get("network" if options.mode == "one pass" else options.result, BLEND)
 
     def solve(A: ParallelBeam, y: torch.Tensor, align: int = 0) -> Iterator[SplitIterate]:
         prior = NetworkPrior(net, A.angles, noise / size, scale=scale)
         return engine(A, y, prior, noise, rounds=rounds, rho=options.rho, align=align)
 
     def image_of(iterate: SplitIterate) -> torch.Tensor:
-        if options.mode == "one pass" or options.result == "network":
-            return iterate.z
-        return iterate.x if options.result == "data" else torch.lerp(iterate.x, iterate.z, BLEND)
+        return torch.lerp(iterate.x, iterate.z, share)
 
     for i, block in enumerate(blocks):
         # Displacements belong to the projections, not to the rows: the first block, the middle one, finds them for all.
@@ -155,6 +158,13 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         if iterate.shifts is not None:
             shifts = iterate.shifts
             A, y = A.displaced(A.shifts + shifts[:, 1]), moved_rows(y, shifts[:, 0])
+        if options.check and i == 0 and not stop and n_angles >= held_out.FEWEST:
+            rows = held_out.rows_to_check(n_rows)
+            trial = held_out.Trial(A, moved_rows(sinograms(scan, rows).to(where), shifts[:, 0]))
+            tried = yield from trial.of("PFITRE", solve, step)
+            stop = tried is None
+            if tried is not None and options.mode == "loop" and options.result == "mean":
+                share = trial.share(tried.x, tried.z)
         image = image_of(iterate)
         if options.tv:
             image = TotalVariation(options.tv * scale, dimensions=3, non_negative=True).prox(image, 1.0)
@@ -164,7 +174,12 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         invented[block.keep] = share_unmeasured(kept, mask, FAINT * scale).numpy()
         left[:, block.keep] = (y - A(image))[block.inner].cpu().numpy().transpose(1, 0, 2)
         apart.append(iterate.apart)
-        figures |= {"rounds": iterate.k, "residual": iterate.residual, "apart": max(apart)}
+        figures |= {
+            "rounds": iterate.k,
+            "residual": iterate.residual,
+            "apart": max(apart),
+            "share of the network": share,
+        }
         if stop:
             break
     partial = bool(stop) and not (done and block is blocks[-1])
@@ -174,11 +189,10 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
         figures |= {"rms shift": float(np.sqrt(np.mean(shifts**2))), "largest shift": float(np.abs(shifts).max())}
     if not partial:
         notices += _unlike(card, options, figures)
-        if options.check and n_angles >= held_out.FEWEST:
-            rows = held_out.rows_to_check(n_rows)
-            y = moved_rows(sinograms(scan, rows).to(where), shifts[:, 0])
-            methods = {"PFITRE": (solve, image_of), "FISTA-TV": (held_out.fista_tv(noise), lambda iterate: iterate.x)}
-            missed = yield from held_out.compare(A, y, methods, total)
+        if trial is not None and tried is not None:
+            missed = {"PFITRE": trial.missed(image_of(tried))}
+            if (rival := (yield from trial.of("FISTA-TV", held_out.fista_tv(noise), total))) is not None:
+                missed["FISTA-TV"] = trial.missed(rival.x)
             figures |= {f"held-out residual, {method}": value for method, value in missed.items()}
             notices += held_out.verdict(missed, "PFITRE")
     volume = journal.volume(data, partial=partial, figures=figures, notices=notices)
