@@ -8,7 +8,7 @@ also tell how much of a network's image foretells data best. The missing wedge i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ ITERATIONS = 100  #: of FISTA-TV
 CLEARLY = 1.05  #: times another's residual: what is more counts as worse
 
 Engine = Callable[["ParallelBeam", "torch.Tensor"], Iterator[Any]]
+Part = tuple["ParallelBeam", "torch.Tensor"]  #: a projector for some angles, and what was measured there
 
 
 def rows_to_check(n_rows: int) -> slice:
@@ -43,10 +44,7 @@ def left_out(n_angles: int) -> np.ndarray:
 
 
 class Trial:
-    """Some rows without some projections, and these to ask for.
-
-    Of those left out every other one is there to choose by, the rest to judge by: what was chosen to foretell one half
-    is judged by the other.
+    """Some rows without some projections, and these, in two halves, to ask for.
 
     Parameters
     ----------
@@ -56,9 +54,8 @@ class Trial:
 
     def __init__(self, A: ParallelBeam, y: torch.Tensor):
         out = left_out(len(A.angles))
-        kept = np.setdiff1d(np.arange(len(A.angles)), out)
-        self.given = _part(A, y, kept)
-        self.chosen_by, self.judged_by = _part(A, y, out[::2]), _part(A, y, out[1::2])
+        self.given = _part(A, y, np.setdiff1d(np.arange(len(A.angles)), out))
+        self.halves = _part(A, y, out[::2]), _part(A, y, out[1::2])
 
     def of(self, name: str, solve: Engine, at: int) -> Generator[Progress, bool | None, Any]:
         """The last iterate of a solver that was given the rest; None when it was stopped.
@@ -71,16 +68,40 @@ class Trial:
         return iterate
 
     def missed(self, x: torch.Tensor) -> float:
-        """‖A x − y‖ / ‖y‖ over the projections to judge by."""
-        A, y = self.judged_by
-        return float((A(x) - y).norm()) / (float(y.norm()) or 1.0)
+        """‖A x − y‖ / ‖y‖ over the projections left out."""
+        return self._relative(float((A(x) - y).square().sum()) for A, y in self.halves)
 
     def share(self, x: torch.Tensor, z: torch.Tensor) -> float:
-        """argmin ‖A (x + s (z − x)) − y‖ over the projections to choose by, 0 ≤ s ≤ 1."""
-        A, y = self.chosen_by
-        towards = A(z - x)
-        length = float(towards.square().sum())
-        return min(max(float(((y - A(x)) * towards).sum()) / length, 0.0), 1.0) if length else 0.0
+        """argmin ‖A (x + s (z − x)) − y‖ over the projections left out, 0 ≤ s ≤ 1."""
+        return _nearest(_along(half, x, z) for half in self.halves)
+
+    def missed_between(self, x: torch.Tensor, z: torch.Tensor) -> float:
+        """`missed` by x + s (z − x), each half with the s that the other half tells: none judges what it chose."""
+        first, second = (_along(half, x, z) for half in self.halves)
+        return self._relative(_at(one, _nearest([other])) for one, other in ((first, second), (second, first)))
+
+    def _relative(self, squares: Iterable[float]) -> float:
+        size = sum(float(y.square().sum()) for _, y in self.halves)
+        return math.sqrt(sum(squares) / size) if size else 0.0
+
+
+def _along(half: Part, x: torch.Tensor, z: torch.Tensor) -> tuple[float, float, float]:
+    """‖r‖², ⟨r, d⟩, ‖d‖² with r = y − A x and d = A (z − x)."""
+    A, y = half
+    r, d = y - A(x), A(z - x)
+    return float(r.square().sum()), float((r * d).sum()), float(d.square().sum())
+
+
+def _nearest(found: Iterable[tuple[float, float, float]]) -> float:
+    """argmin ‖r − s d‖, 0 ≤ s ≤ 1."""
+    _, across, length = (sum(parts) for parts in zip(*found, strict=True))
+    return min(max(across / length, 0.0), 1.0) if length else 0.0
+
+
+def _at(found: tuple[float, float, float], s: float) -> float:
+    """‖r − s d‖²."""
+    size, across, length = found
+    return max(size - 2 * s * across + s**2 * length, 0.0)
 
 
 def fista_tv(noise: float) -> Engine:
@@ -111,7 +132,7 @@ def verdict(missed: Mapping[str, float], method: str) -> tuple[str, ...]:
     )
 
 
-def _part(A: ParallelBeam, y: torch.Tensor, which: np.ndarray) -> tuple[ParallelBeam, torch.Tensor]:
+def _part(A: ParallelBeam, y: torch.Tensor, which: np.ndarray) -> Part:
     from ..operators import ParallelBeam
 
     part = ParallelBeam(A.angles[which], A.n_columns, centre=A.centre, shifts=A.shifts[which], device=A.device)

@@ -131,7 +131,8 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     apart: list[float] = []
     trial: held_out.Trial | None = None
     tried: SplitIterate | None = None
-    share = {"data": 0.0, "network": 1.0}.get("network" if options.mode == "one pass" else options.result, BLEND)
+    result = "network" if options.mode == "one pass" else options.result
+    between, share = result == "mean", {"data": 0.0, "mean": BLEND, "network": 1.0}[result]
 
     def solve(A: ParallelBeam, y: torch.Tensor, align: int = 0) -> Iterator[SplitIterate]:
         prior = NetworkPrior(net, A.angles, noise / size, scale=scale)
@@ -163,7 +164,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
             trial = held_out.Trial(A, moved_rows(sinograms(scan, rows).to(where), shifts[:, 0]))
             tried = yield from trial.of("PFITRE", solve, step)
             stop = tried is None
-            if tried is not None and options.mode == "loop" and options.result == "mean":
+            if tried is not None and between:
                 share = trial.share(tried.x, tried.z)
         image = image_of(iterate)
         if options.tv:
@@ -190,7 +191,8 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     if not partial:
         notices += _unlike(card, options, figures)
         if trial is not None and tried is not None:
-            missed = {"PFITRE": trial.missed(image_of(tried))}
+            x, z = tried.x, tried.z
+            missed = {"PFITRE": trial.missed_between(x, z) if between else trial.missed(image_of(tried))}
             if (rival := (yield from trial.of("FISTA-TV", held_out.fista_tv(noise), total))) is not None:
                 missed["FISTA-TV"] = trial.missed(rival.x)
             figures |= {f"held-out residual, {method}": value for method, value in missed.items()}
