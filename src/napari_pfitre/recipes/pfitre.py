@@ -166,6 +166,8 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
             stop = tried is None
             if tried is not None and between:
                 share = trial.share(tried.x, tried.z)
+                shown = window.look(image_of(iterate), block, always=True)
+                stop = yield Progress(step, total, f"{share:.0%} of the network's image", None, None, shown)
         image = image_of(iterate)
         if options.tv:
             image = TotalVariation(options.tv * scale, dimensions=3, non_negative=True).prox(image, 1.0)
