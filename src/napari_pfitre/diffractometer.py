@@ -43,8 +43,8 @@ class Diffractometer:
 
     def needed(self, scanned: str) -> tuple[str, ...]:
         """Motors whose angles a geometry takes: the detector's, and the circles that carry the scanned one."""
-        inner = [name for name, _ in self.sample]
-        carrying = inner[: inner.index(scanned)] if scanned in inner else inner
+        circles = [name for name, _ in self.sample]
+        carrying = circles[: circles.index(scanned)] if scanned in circles else circles
         return (*carrying, *(name for name, _ in self.detector))
 
 

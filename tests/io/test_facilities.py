@@ -50,7 +50,7 @@ def test_what_p10_does_not_tell_gives_no_voxels(tmp_path):
     with h5py.File(path, "r+") as file:
         del file["entry/instrument/detector/detector_distance"]
     scan = read_scan(path)
-    assert "for the voxel size there lacks the angle mu, the distance" in " ".join(scan.notices)
+    assert "for the voxel size there lacks the angle mu, distance (pass distance=)" in " ".join(scan.notices)
     assert prepare_pattern(scan).geometry is None
     assert "lacks the angle mu" in " ".join(read_scan(path, distance=1.8).notices)
 

@@ -59,12 +59,8 @@ def _placed(
     if pattern.rocking_step is None or moved[0] not in dict(about.sample):
         return "the voxel size is unknown"
     lacking = [f"the angle {name}" for name in about.needed(moved[0]) if name not in values]
-    for name, size in (
-        ("energy", pattern.energy_kev),
-        ("distance", pattern.distance),
-        ("pixel size", pattern.pixel_size),
-    ):
-        lacking += [] if size else [f"the {name}"]
+    for hint in ("energy_kev", "distance", "pixel_size"):
+        lacking += [] if getattr(pattern, hint) else [f"{hint.removesuffix('_kev').replace('_', ' ')} (pass {hint}=)"]
     if lacking:
         return f"for the voxel size there lacks {', '.join(lacking)}"
     beam = pattern.metadata.get("beam_centre")
