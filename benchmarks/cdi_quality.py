@@ -34,7 +34,7 @@ from napari_pfitre.recipes.cdi_result import SURFACE
 from napari_pfitre.recipes.cdinn import CDI_NN, WIDER, CdiNnOptions
 from napari_pfitre.results import Volume, finish
 from napari_pfitre.scans import CdiScan
-from napari_pfitre.solvers import ShrinkWrap, box_support, parse_schedule, phasing, random_start
+from napari_pfitre.solvers import ShrinkWrap, box_support, last, parse_schedule, phasing, random_start
 from napari_pfitre.training.cdi.checks import HELD_OUT
 from napari_pfitre.twin.crystals import Crystal, Crystals
 
@@ -150,7 +150,7 @@ def speed(weights: Path | None, repeats: int = 5) -> Iterator[str]:
 
     def retrieve() -> float:
         start = random_start(amplitude, box, 0)
-        *_, end = phasing(A, amplitude, start, box, names, shrink=ShrinkWrap(every=1))
+        end = last(phasing(A, amplitude, start, box, names, shrink=ShrinkWrap(every=1)))
         return end.misfit
 
     def invert(**options) -> float:

@@ -26,7 +26,7 @@ from scipy import fft, ndimage
 from napari_pfitre.metrics import chi_squared
 from napari_pfitre.operators import FarField
 from napari_pfitre.operators.far_field import corner
-from napari_pfitre.solvers import ShrinkWrap, box_support, parse_schedule, phasing, random_start
+from napari_pfitre.solvers import ShrinkWrap, box_support, last, parse_schedule, phasing, random_start
 from napari_pfitre.twin.crystals import Crystals
 
 EVERY, THRESHOLD, SIGMA = 5, 0.1, (2.0, 1.0)
@@ -37,8 +37,7 @@ REAL = "20 ER + 80 HIO + 20 ER"
 def ours(amplitude: torch.Tensor, start: torch.Tensor, support: torch.Tensor, schedule: str) -> torch.Tensor:
     A = FarField(amplitude.shape)
     shrink = ShrinkWrap(EVERY, THRESHOLD, SIGMA)
-    *_, last = phasing(A, amplitude, start, support, parse_schedule(schedule), shrink=shrink)
-    return last.x
+    return last(phasing(A, amplitude, start, support, parse_schedule(schedule), shrink=shrink)).x
 
 
 def plain(amplitude: torch.Tensor, start: torch.Tensor, support: torch.Tensor, schedule: str) -> torch.Tensor:

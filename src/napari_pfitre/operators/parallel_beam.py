@@ -22,7 +22,6 @@ from functools import cached_property
 
 import numpy as np
 import scipy.fft
-import scipy.integrate
 import torch
 
 from . import nufft
@@ -165,7 +164,8 @@ class ParallelBeam:
             else self.weights.cpu().numpy()  # fmt: skip
         nu = np.arange(-512, 513) / 1024
         power = _sincs(self.angles, nu) ** 2
-        return float((scipy.integrate.trapezoid(power, nu, axis=1) * weights).sum())
+        of_angle = torch.trapezoid(torch.from_numpy(power), torch.from_numpy(nu)).numpy()
+        return float((of_angle * weights).sum())
 
     def _measure_lines(self) -> None:
         """Frequencies, footprint and phases of the lines, (angle, line)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from ..errors import ScanError
 from ..scans import CdiScan, Step
@@ -70,7 +70,7 @@ def remove_hot(scan: CdiScan, hot: np.ndarray, counts: bool) -> CdiScan:
     around = np.ones((3, 3, 3), dtype=bool)
     around[1, 1, 1] = False
     unit = 1.0 if counts else _unit(data)
-    hits = data > _NARROW * (ndimage.maximum_filter(data, footprint=around, mode="nearest") + _NOTHING * unit)
+    hits = data > _NARROW * (scipy.ndimage.maximum_filter(data, footprint=around, mode="nearest") + _NOTHING * unit)
     mask |= hits
     data[mask] = 0
     step = Step("remove_hot", {"pixels": int(hot.sum()), "voxels": int(hits.sum())})
@@ -93,21 +93,21 @@ def remove_aliens(scan: CdiScan, factor: float = 30.0) -> CdiScan:
     data, mask = arrays(scan)
     centre = scan.centre or tuple((n - 1) / 2 for n in data.shape)
     at = [round(c) for c in centre]
-    smooth = ndimage.gaussian_filter(data, 1.5)
+    smooth = scipy.ndimage.gaussian_filter(data, 1.5)
     mirrored = smooth[::-1, ::-1, ::-1]
     shift = [2 * p - (n - 1) for p, n in zip(at, data.shape, strict=True)]
-    mirrored = ndimage.shift(mirrored, shift, order=0, mode="constant", cval=np.inf)
+    mirrored = scipy.ndimage.shift(mirrored, shift, order=0, mode="constant", cval=np.inf)
     floor = max(float(np.percentile(smooth, 75)), 1e-6 * float(smooth.max()))
     away = sum(
         ((np.arange(n) - p) / (n / 8)).reshape([-1 if i == axis else 1 for i in range(3)]) ** 2
         for axis, (n, p) in enumerate(zip(data.shape, at, strict=True))
     )
     seeds = (smooth > factor * (mirrored + floor)) & (away > 1)
-    labels, n_patches = ndimage.label(seeds)
+    labels, n_patches = scipy.ndimage.label(seeds)
     gone = np.zeros_like(mask)
     for patch in range(1, n_patches + 1):
         inside = labels == patch
-        whole, _ = ndimage.label((smooth > 0.1 * smooth[inside].max()) & (away > 1))
+        whole, _ = scipy.ndimage.label((smooth > 0.1 * smooth[inside].max()) & (away > 1))
         gone |= np.isin(whole, np.unique(whole[inside])) & (whole > 0)
     data[gone] = 0
     step = Step("remove_aliens", {"factor": factor, "patches": int(n_patches), "voxels": int(gone.sum())})

@@ -7,7 +7,8 @@ intensity itself; of |F|⁴, as some programs have it, it would be that of the a
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft, ndimage
+import scipy
+from scipy import fft
 
 __all__ = ["oversampling"]
 
@@ -35,8 +36,8 @@ def oversampling(intensity: np.ndarray) -> tuple[float, float, float]:
     # half a box from the middle along each axis
     ends = [float(correlation[tuple(0 if a == axis else m for a, m in enumerate(middle))] / top) for axis in range(3)]
     borders = [correlation.take(0, axis).max() / top for axis in range(3) if ends[axis] <= _ALIASED]
-    labels, _ = ndimage.label(correlation > top * max([_EDGE, *(1.5 * border for border in borders)]))
-    where = ndimage.find_objects((labels == labels[middle]).astype(np.int8))[0]
+    labels, _ = scipy.ndimage.label(correlation > top * max([_EDGE, *(1.5 * border for border in borders)]))
+    where = scipy.ndimage.find_objects((labels == labels[middle]).astype(np.int8))[0]
     extents = [(s.stop - s.start + 1) / 2 for s in where]
     for axis, n in enumerate(data.shape):
         if ends[axis] > _ALIASED:

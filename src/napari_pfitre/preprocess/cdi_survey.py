@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from ..errors import ScanError
 from ..scans import CdiScan
@@ -142,6 +142,6 @@ def _hot(total: np.ndarray, blind: np.ndarray) -> np.ndarray:
     around = np.ones((3, 3), dtype=bool)
     around[1, 1] = False
     lit = np.where(blind, 0, total)
-    neighbours = ndimage.maximum_filter(lit, footprint=around, mode="nearest")
+    neighbours = scipy.ndimage.maximum_filter(lit, footprint=around, mode="nearest")
     floor = np.median(lit)
     return blind | (total > 10 * neighbours + 10 * np.sqrt(floor) + 30)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from ..errors import OptionError, ScanError
 from ..frames import LazyFrames
@@ -172,7 +172,7 @@ def _moved(image: np.ndarray, at: np.ndarray, axis: int) -> np.ndarray:
     last = image.shape[axis] - 1
     if last == 0:
         return np.repeat(image, len(at), axis=axis)
-    coefficients = ndimage.spline_filter1d(image, order=3, axis=axis, mode="mirror", output=np.float32)
+    coefficients = scipy.ndimage.spline_filter1d(image, order=3, axis=axis, mode="mirror", output=np.float32)
     below = np.floor(at).astype(int)
     t = at - below
     weights = ((1 - t) ** 3, 4 - 6 * t**2 + 3 * t**3, 1 + 3 * t + 3 * t**2 - 3 * t**3, t**3)  # of cubic B-splines, × 6

@@ -8,7 +8,7 @@ projections are dense, and halves it where they are 6° apart.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from ..errors import OptionError
 from ..scans import Frames, Step, TomoScan
@@ -39,7 +39,7 @@ def remove_outliers(scan: TomoScan, threshold: float = 10.0, size: int = 3) -> T
         raise OptionError(f"the size of remove_outliers should be odd and at least 3, not {size!r}")
     seen = sample(scan.projections).astype(np.float32)
     seen = seen[np.linspace(0, len(seen) - 1, min(len(seen), 64)).round().astype(int)]
-    distance = np.abs(seen - ndimage.median_filter(seen, size=(1, size, size), mode="nearest"))
+    distance = np.abs(seen - scipy.ndimage.median_filter(seen, size=(1, size, size), mode="nearest"))
     sigma = float(np.nanpercentile(distance, TAIL)) / TAIL_SIGMAS
     step = Step("remove_outliers", {"threshold": threshold, "size": size, "sigma": sigma})
     return scan.replace(step, projections=Despiked(scan.projections, threshold * sigma, size))

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 __all__ = ["SEARCHES", "DoesNotApply"]
 
@@ -97,8 +97,8 @@ def _search_pairs(band, picked, angles, window) -> tuple[float, float]:
 def _mirror_axis(one: np.ndarray, other: np.ndarray, window: slice) -> float:
     """The column about which `other` mirrored matches `one` best, by correlation of slopes; both (row, column)."""
     width = one.shape[1]
-    a = ndimage.gaussian_filter1d(one, 1.5, axis=1, order=1)
-    b = ndimage.gaussian_filter1d(other[:, ::-1], 1.5, axis=1, order=1)
+    a = scipy.ndimage.gaussian_filter1d(one, 1.5, axis=1, order=1)
+    b = scipy.ndimage.gaussian_filter1d(other[:, ::-1], 1.5, axis=1, order=1)
     spectrum = np.fft.rfft(a, 2 * width) * np.fft.rfft(b, 2 * width).conj()
     likeness = np.fft.irfft(spectrum.sum(axis=0))
     lags = np.arange(2 * window.start - width + 1, 2 * window.stop - width)

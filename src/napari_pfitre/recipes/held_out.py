@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..operators import ParallelBeam
 
-__all__ = ["FEWEST", "Trial", "fista_tv", "left_out", "rows_to_check", "verdict"]
+__all__ = ["EVERY", "FEWEST", "Trial", "fista_tv", "left_out", "rows_to_check", "verdict"]
 
 EVERY = 8  #: one projection of so many is left out
 FEWEST = 16  #: projections, below which none can be spared
@@ -38,9 +38,9 @@ def rows_to_check(n_rows: int) -> slice:
     return slice(start, min(n_rows, start + ROWS))
 
 
-def left_out(n_angles: int) -> np.ndarray:
-    """Indices of the projections to leave out, none of them the first or the last."""
-    return np.arange(EVERY // 2, n_angles - 1, EVERY)
+def left_out(n_angles: int, first: int = EVERY // 2) -> np.ndarray:
+    """Indices of the projections to leave out, from `first` on; the last one is not among them."""
+    return np.arange(first, n_angles - 1, EVERY)
 
 
 class Trial:
@@ -50,10 +50,12 @@ class Trial:
     ----------
     A, y
         Projector and data (row, angle, column), aligned.
+    first
+        The first projection to leave out.
     """
 
-    def __init__(self, A: ParallelBeam, y: torch.Tensor):
-        out = left_out(len(A.angles))
+    def __init__(self, A: ParallelBeam, y: torch.Tensor, first: int = EVERY // 2):
+        out = left_out(len(A.angles), first)
         self.given = _part(A, y, np.setdiff1d(np.arange(len(A.angles)), out))
         self.halves = _part(A, y, out[::2]), _part(A, y, out[1::2])
 

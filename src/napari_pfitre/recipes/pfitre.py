@@ -118,7 +118,7 @@ def pfitre(scan: TomoScan, options: PfitreOptions, device: str = "auto") -> Run:
     net, card = load_network("pfitre" if options.weights is None else options.weights)
     net = net.to(where)
     A = projector(scan, where)
-    scale, noise, size = _scale_and_noise(scan, A)
+    scale, noise, size = scale_and_noise(scan, A)
     blocks = _from_the_middle(blocks_that_fit(scan, _bytes_per_row(scan, options), where, OVERLAP))
     total = rounds * len(blocks)
     mask = torch.from_numpy(unmeasured(scan.angles, (n, n)))
@@ -214,7 +214,7 @@ def _from_the_middle(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     return blocks[middle : middle + 1] + blocks[:middle] + blocks[middle + 1 :]
 
 
-def _scale_and_noise(scan: TomoScan, A: ParallelBeam) -> tuple[float, float, float]:
+def scale_and_noise(scan: TomoScan, A: ParallelBeam) -> tuple[float, float, float]:
     """What counts as one in the volume; the noise of a bin; the root mean square of the data. From rows spread over it.
 
     One scale for all blocks: slices keep their relation, whatever stands in them.

@@ -10,6 +10,7 @@ from .cg import Solution, conjugate_gradients
 from .fbp import fbp
 from .fista import Iterate, fista
 from .half_quadratic import SplitIterate, data_step, first_step, half_quadratic, smooth_step
+from .last import last
 from .likelihood import Likelihood
 from .phasing import PhasingIterate, phasing, random_start
 from .refine import Refined, refine, soft_support
@@ -30,6 +31,7 @@ __all__ = [
     "first_step",
     "fista",
     "half_quadratic",
+    "last",
     "parse_schedule",
     "phasing",
     "random_start",

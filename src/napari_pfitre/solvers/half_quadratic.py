@@ -23,6 +23,7 @@ import torch
 from .alignment import displacements, moved_rows, without_translation
 from .cg import conjugate_gradients
 from .fista import accelerated
+from .last import last
 
 __all__ = ["SplitIterate", "half_quadratic"]
 
@@ -113,9 +114,11 @@ def data_step(A, b: torch.Tensor, z: torch.Tensor, rho: float, *, steps: int) ->
 
 def smooth_step(A, b: torch.Tensor, z: torch.Tensor, rho: float, prior) -> torch.Tensor:
     """argmin ½‖A x − y‖²_W + ρ/2‖x − z‖² + h(x) for the prior h, from z. b is AᵀWy, ρ absolute."""
-    *_, (x, _) = accelerated(
-        lambda x: A.normal(x).add_(x, alpha=rho), b + rho * z, prior, iterations=SMOOTH_STEPS,
-        step=1 / (A.norm() ** 2 + rho), x0=z,
+    x, _ = last(
+        accelerated(
+            lambda x: A.normal(x).add_(x, alpha=rho), b + rho * z, prior, iterations=SMOOTH_STEPS,
+            step=1 / (A.norm() ** 2 + rho), x0=z,
+        )
     )  # fmt: skip
     return x
 

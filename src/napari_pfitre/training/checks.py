@@ -15,7 +15,7 @@ from ..priors import NetworkPrior, TotalVariation
 from ..recipes.engine import BLEND, engine
 from ..recipes.noise import noise_of, relative_noise
 from ..recipes.pfitre import PfitreOptions
-from ..solvers import fista
+from ..solvers import fista, last
 from ..twin import SimulateOptions, simulate
 from ..twin.scenes import Scenes
 
@@ -110,7 +110,7 @@ def usual_figures(
         A = ParallelBeam(scene.angles, size, device=device)
         y = torch.from_numpy(scene.sinograms).to(device)
         prior = NetworkPrior(net, scene.angles, relative_noise(scene.sinograms))
-        *_, end = engine(A, y, prior, noise_of(scene.sinograms), rounds=USUAL.rounds, rho=USUAL.rho)
+        end = last(engine(A, y, prior, noise_of(scene.sinograms), rounds=USUAL.rounds, rho=USUAL.rho))
         apart.append(end.apart)
         residual.append(end.residual)
     return {"apart": float(np.quantile(apart, 0.95)), "residual": float(np.quantile(residual, 0.95))}
@@ -132,5 +132,4 @@ def _circuit(index: int, size: int, slices: int, device: torch.device) -> Check:
 def _fista_tv(check: Check, weight: float) -> float:
     strength = weight * noise_of(check.y.cpu().numpy()) * check.A.diagonal() ** 0.5
     prior = TotalVariation(strength, dimensions=3, non_negative=True)
-    *_, end = fista(check.A, check.y, prior, iterations=150)
-    return check.quality(end.x)
+    return check.quality(last(fista(check.A, check.y, prior, iterations=150)).x)

@@ -24,7 +24,7 @@ from ..priors import NetworkPrior
 from ..priors.network import robust_scale
 from ..recipes.engine import smooth_start, smoothness
 from ..recipes.noise import noise_of, relative_noise
-from ..solvers import fbp, first_step, smooth_step
+from ..solvers import fbp, first_step, last, smooth_step
 from ..twin.measured import Measured
 from ..twin.objects import MIXTURE
 from ..twin.scenes import FLAWS, Scene, Scenes
@@ -92,8 +92,7 @@ def _start(A: ParallelBeam, y: torch.Tensor, least: torch.Tensor, rng: np.random
         return least
     noise = noise_of(y.cpu().numpy()) * float(np.exp(rng.uniform(np.log(0.7), np.log(2))))
     most = int(np.exp(rng.uniform(np.log(FEWEST), np.log(150)))) if rng.random() < UNFINISHED else None
-    *_, smooth = islice(smooth_start(A, y, noise), most)
-    return smooth.z
+    return last(islice(smooth_start(A, y, noise), most)).z
 
 
 @contextmanager
