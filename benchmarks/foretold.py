@@ -1,4 +1,4 @@
-"""Projections that a reconstruction was not given:  python benchmarks/foretold.py SCAN [--rows 12] [--only N] [--json FILE]
+"""Projections that a reconstruction was not given:  python benchmarks/foretold.py SCAN [--only N] [--json FILE]
 
 The recipe of PFITRE judges itself by one set of projections and twelve rows. Here every set of every eighth projection
 and every group of rows has its turn, with displacements refined (found once, from all projections, for both methods

@@ -57,15 +57,15 @@ class Provenance:
     seconds: float = 0.0
     partial: bool = False  #: the run was stopped before it was done
     figures: Mapping[str, float] = field(default_factory=dict)  #: objective, residual, iterations, … at the end
+    compared: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  #: other methods' on the same data
 
     def told(self, between: str = ", ") -> list[str]:
-        """The figures in lines: the run's own (perhaps none), then of each method compared with, ``method's …``."""
-        lines: dict[str, list[str]] = {"": []}
-        for name, value in self.figures.items():
-            whose, _, what = name.rpartition("'s ")
-            lines.setdefault(whose, []).append(f"{what.replace('_', ' ')} {value:.4g}")
-        own = between.join(lines.pop(""))
-        return [own, *(f"{whose}: {between.join(words)}" for whose, words in lines.items())]
+        """The figures in lines: the run's own (perhaps none), then those of each method it was compared with."""
+
+        def line(figures: Mapping[str, float]) -> str:
+            return between.join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
+
+        return [line(self.figures), *(f"{method}: {line(figures)}" for method, figures in self.compared.items())]
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=True)

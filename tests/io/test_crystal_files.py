@@ -20,7 +20,7 @@ LAYERS = {
 }
 MADE = Provenance(
     "phase-retrieval", {"starts": 2}, {"path": "scan"}, SHAPE, energy_kev=9.0, started="2026-01-01T00:00:00+00:00",
-    figures={"chi2": 0.009, "support volume (nm³)": 17.0},
+    figures={"chi2": 0.009, "support volume (nm³)": 17.0}, compared={"another": {"chi2": 0.008}},
 )  # fmt: skip
 CRYSTAL = Volume(
     RNG.uniform(0.1, 1, SHAPE).astype(np.float32), (31.6e-9, 10.0e-9, 10.1e-9), MADE, "Gold · run", "amplitude", LAYERS
@@ -58,6 +58,7 @@ def test_cxi_as_others_read_it(tmp_path):
         np.testing.assert_array_equal(image["mask"][()], LAYERS["support"].astype(np.uint32) << 16)
         assert file["entry_1/source_1/energy"][()] == pytest.approx(9.0 * 1.602176634e-16)
         assert image["process_1/results/chi2"][()] == 0.009
+        assert image["process_1/results/another/chi2"][()] == 0.008
 
 
 def test_vti_as_vtk_reads_it(tmp_path):

@@ -149,10 +149,10 @@ def test_phase_retrieval_of_as_many_steps_stands_beside(scan, weights):
     beside = finish(run(scan, weights, compare=True, **options), seen.append)
     np.testing.assert_array_equal(alone.data, beside.data)
     rival = finish(RECIPES["phase-retrieval"].run(scan, PhaseRetrievalOptions(starts=2, seed=3), device="cpu"))
-    figures = beside.provenance.figures
-    assert figures["phase retrieval's starts"] == 2  # 2 × 220 + 30 steps, of 2 × 230 + 20
-    assert figures["phase retrieval's free chi2"] == rival.provenance.figures["free chi2"]
-    assert figures["free chi2"] == alone.provenance.figures["free chi2"]
+    compared = beside.provenance.compared["phase retrieval"]
+    assert compared["starts"] == 2  # 2 × 220 + 30 steps, of 2 × 230 + 20
+    assert compared["free chi2"] == rival.provenance.figures["free chi2"]
+    assert beside.provenance.figures == alone.provenance.figures
     steps = [progress.step for progress in seen]
     assert steps == sorted(steps)
     assert steps[-1] == seen[-1].total == 2 + 480 + 470

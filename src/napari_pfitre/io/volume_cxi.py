@@ -97,8 +97,9 @@ def _history(image: h5py.Group, made: Provenance) -> None:
     configuration["provenance"] = made.to_json()
     tree(configuration.create_group("tree"), dataclasses.asdict(made))
     results = process.create_group("results")
-    for name, value in made.figures.items():
-        results[name.replace("/", "_")] = value
+    for group, figures in ({"": made.figures} | dict(made.compared)).items():
+        for name, value in figures.items():
+            results[f"{group}/{name.replace('/', '_')}".lstrip("/")] = value
 
 
 def is_volume(path: Path) -> bool:

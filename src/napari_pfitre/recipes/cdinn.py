@@ -170,10 +170,10 @@ def cdi_nn(scan: CdiScan, options: CdiNnOptions, device: str = "auto") -> Run:
     provenance = volume.provenance
     assert provenance is not None
     versions = {**provenance.versions, f"weights {card.name}": f"sha256 {card.sha256}"}
-    beside: dict[str, float] = {}
+    compared: dict[str, dict[str, float]] = {}
     if rival is not None and not stopped:
-        beside = yield from _beside(scan, rival, ends, total, str(where))
-    provenance = dataclasses.replace(provenance, versions=versions, figures={**provenance.figures, **beside})
+        compared = yield from _beside(scan, rival, ends, total, str(where))
+    provenance = dataclasses.replace(provenance, versions=versions, compared=compared)
     return dataclasses.replace(volume, provenance=provenance)
 
 
@@ -186,7 +186,7 @@ def _rival(options: CdiNnOptions, steps: int) -> PhaseRetrievalOptions:
 
 def _beside(
     scan: CdiScan, rival: PhaseRetrievalOptions, first: int, total: int, device: str
-) -> Generator[Progress, bool | None, dict[str, float]]:
+) -> Generator[Progress, bool | None, dict[str, dict[str, float]]]:
     """Figures of phase retrieval of the same pattern; none when someone stops, for the result is there by then."""
     run = phase_retrieval(scan, rival, device)
     while True:
@@ -195,7 +195,7 @@ def _beside(
         except StopIteration as end:
             told = end.value.provenance
             named = {name: told.figures[name] for name in BESIDE if name in told.figures} | {"seconds": told.seconds}
-            return {f"phase retrieval's {name}": value for name, value in named.items()}
+            return {"phase retrieval": named}
         text = f"phase retrieval, to compare: {now.text}"
         if (yield Progress(first + now.step, total, text, None, now.residual)):
             run.close()
