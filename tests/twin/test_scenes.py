@@ -108,6 +108,23 @@ def test_clean_scenes_are_the_same_scenes():
     assert compared >= 4
 
 
+@pytest.mark.parametrize("slices", [1, 6])
+def test_blurred_data_are_the_projections_of_a_blurred_image(slices):
+    flaws = {name: flaw._replace(often=0.0) for name, flaw in FLAWS.items()} | {"blur": Flaw(1.0, 3.0, 3.0)}
+    scene = Scenes(5, size=96, slices=slices, flaws=flaws)[3]
+    missed = {
+        name: np.linalg.norm(project(volume, scene.angles, 96).transpose(1, 0, 2) - scene.sinograms)
+        for name, volume in (("truth", scene.truth), ("image", scene.image))
+    }
+    assert missed["image"] < 0.02 * np.linalg.norm(scene.sinograms)
+    assert missed["image"] < 0.3 * missed["truth"]
+
+
+def test_sharp_data_show_the_truth():
+    scene = dataclasses.replace(SMALL, spoil=0.0)[0]
+    np.testing.assert_array_equal(scene.image, scene.truth)
+
+
 @pytest.mark.parametrize("name", ["overfill", "surroundings", "hot spots", "jitter", "background", "blur", "rings"])
 def test_one_flaw_alone(name):
     """With a single flaw always on, every scene has it, shows it, and has no other."""

@@ -38,7 +38,7 @@ SHARE = (0.3, 0.8)  #: of total variation in them
 CLEAN = 0.5  #: of the scenes have nothing wrong but noise; what the missing wedge does is seen best in those
 SPOILT = 0.4  #: in the others, times as often as in `Scenes`: from what nobody could mend there is little to learn
 #: But noise is in nearly all, and few detectors are as sharp as their pixels.
-USUAL: Mapping[str, float] = {"normal noise": 0.85, "photon noise": 0.25, "blur": 0.3}
+USUAL: Mapping[str, float] = {"normal noise": 0.85, "photon noise": 0.25, "blur": 0.4}
 BACK_PROJECTED = 0.05  #: of the scenes start from a back-projection
 PLAIN = 0.35  #: from least squares, where all of what a wedge does is seen; the others from total variation
 UNFINISHED = 0.2  #: of those stop it early, after this many iterations at least
@@ -57,7 +57,7 @@ class Iterate(NamedTuple):
     """A volume that the network is to mend, and what it should become."""
 
     given: np.ndarray  #: (z, y, x), float32
-    truth: np.ndarray  #: the same
+    truth: np.ndarray  #: the same; no sharper than the scan, or its projections would not be the data
     angles: np.ndarray  #: (angle,), radians
     noise: float  #: relative, as the network is told
     scale: float  #: what counts as one
@@ -76,11 +76,11 @@ def iterates(
     noise, scale = relative_noise(scene.sinograms), robust_scale(least)
     prior = NetworkPrior(net, A.angles, noise, scale=scale)
     x = _start(A, y, least, rng)
-    yield Iterate(x.cpu().numpy(), scene.truth, scene.angles, noise, scale)
+    yield Iterate(x.cpu().numpy(), scene.image, scene.angles, noise, scale)
     smooth = smoothness(A, noise_of(scene.sinograms), share)
     for _ in range(int(rng.integers(rounds))):
         x = smooth_step(A, b, prior.prox(x, 1 / diagonal), diagonal * rho, smooth)
-        yield Iterate(x.cpu().numpy(), scene.truth, scene.angles, noise, scale)
+        yield Iterate(x.cpu().numpy(), scene.image, scene.angles, noise, scale)
 
 
 def _start(A: ParallelBeam, y: torch.Tensor, least: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -77,10 +77,11 @@ def background(rng: np.random.Generator, shape: tuple[int, int, int], strength: 
     return field.astype(np.float32)
 
 
-def blurred(projections: np.ndarray, resolution: float) -> np.ndarray:
-    """A normal blur along rows and columns, `resolution` its full width at half maximum in pixels.
+def blurred(values: np.ndarray, resolution: float, axes: tuple[int, ...] = (1, 2)) -> np.ndarray:
+    """A normal blur along `axes`, `resolution` its full width at half maximum in pixels.
 
-    (angle, row, column); what lies beside the detector is taken to be like its border.
+    Of projections (angle, row, column), or of a volume along all three; what lies beyond the border is taken to be like
+    it. A projection blurred along rows and columns is the projection of the volume blurred along all its axes.
     """
     from scipy.ndimage import correlate1d
     from scipy.special import ive
@@ -90,10 +91,10 @@ def blurred(projections: np.ndarray, resolution: float) -> np.ndarray:
     # The normal distribution of whole numbers: its variance is right however narrow it is.
     kernel = ive(np.abs(np.arange(-reach, reach + 1)), variance)
     kernel /= kernel.sum()
-    for axis in (1, 2):
-        if projections.shape[axis] > 1:
-            projections = correlate1d(projections, kernel, axis, mode="nearest")
-    return projections
+    for axis in axes:
+        if values.shape[axis] > 1:
+            values = correlate1d(values, kernel, axis, mode="nearest")
+    return values
 
 
 def beam_drift(rng: np.random.Generator, n: int, strength: float) -> np.ndarray:

@@ -64,6 +64,7 @@ class Scene:
     """A scan of a known object."""
 
     truth: np.ndarray  #: (z, y, x), float32; 1 is metal
+    image: np.ndarray  #: the truth as sharp as the scan shows it: the volume whose projections the data are
     sinograms: np.ndarray  #: (row, angle, column), float32, line integrals in pixels × truth
     angles: np.ndarray  #: (angle,), radians, as planned
     shifts: np.ndarray  #: (angle, 2): row, column in pixels; what jitter, drift and slips did
@@ -149,8 +150,9 @@ class Scenes:
             truth += _mean(fine, beside, self.size)
             lines += sweep(fine, actual, self.size, centre=axis, shifts=shifts[:, 1], factor=FINER)
         data = _spoilt(_moved(lines, shifts[:, 0]), largest, flaws, beam, noise)
+        truth = np.ascontiguousarray(truth[1:-1])
         return Scene(
-            np.ascontiguousarray(truth[1:-1]),
+            truth, spoil.blurred(truth, flaws["blur"], axes=(0, 1, 2)) if flaws["blur"] else truth,
             np.ascontiguousarray(data.transpose(1, 0, 2), dtype=np.float32),
             planned, shifts, axis, thing.kind, missing, flaws,
         )  # fmt: skip
