@@ -39,7 +39,7 @@ class Problem(NamedTuple):
 
 
 PROBLEMS = {
-    "152² × 51": Problem(152, 51, 96.0, 20.0, 16, 84),  # a pillar measured at HXN
+    "152² × 51": Problem(152, 51, 96.0, 20.0, 4, 84),  # a pillar measured at HXN
     "404² × 78": Problem(404, 78, 101.0, 25.0, 4, 16),  # a slab measured at HXN
 }
 OURS = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +85,14 @@ def test_constants_are_free_and_weight_zero_does_nothing():
 def test_non_negative():
     torch.testing.assert_close(NonNegative().prox(torch.tensor([-1.0, 2.0]), 3.0), torch.tensor([0.0, 2.0]))
     assert np.isfinite(NonNegative()(torch.tensor([1.0])))
+
+
+def test_it_takes_as_many_threads_as_torch_and_leaves_them():
+    """A cluster's OMP_NUM_THREADS, or a benchmark's count, holds for all of a run"""
+    program = (
+        "import numba, torch; torch.set_num_threads(1); from napari_pfitre.priors import TotalVariation;"
+        "TotalVariation(0.1, dimensions=3).prox(torch.rand(4, 32, 32), 1.0);"
+        "print(torch.get_num_threads(), numba.get_num_threads())"
+    )
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert told.split() == ["1", "1"]

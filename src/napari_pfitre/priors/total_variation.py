@@ -9,6 +9,8 @@ calls and a few inner steps are enough: that is what makes the prior cheap besid
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import torch
 
 __all__ = ["TotalVariation"]
@@ -42,9 +44,7 @@ class TotalVariation:
 
     def __call__(self, x: torch.Tensor) -> float:
         if x.device.type == "cpu":
-            from . import tv_kernels
-
-            return self.weight * float(tv_kernels.value(x.numpy(), self.dimensions))
+            return self.weight * float(_fused().value(x.numpy(), self.dimensions))
         return self.weight * float(self._gradient(x).square().sum(0).sqrt().sum(dtype=torch.float64))
 
     def prox(self, v: torch.Tensor, step: float) -> torch.Tensor:
@@ -54,10 +54,8 @@ class TotalVariation:
             return v.clamp(min=0) if self.non_negative else v.clone()
         dual = self._kept(v)
         if v.device.type == "cpu":
-            from . import tv_kernels
-
             x = torch.empty_like(v)
-            kernel = tv_kernels.prox_2d if self.dimensions == 2 else tv_kernels.prox_3d
+            kernel = _fused().prox_2d if self.dimensions == 2 else _fused().prox_3d
             kernel(v.contiguous().numpy(), dual.numpy(), tau, self.inner, self.non_negative, x.numpy())
             return x
         return self.prox_by_torch(v, tau)
@@ -94,3 +92,16 @@ class TotalVariation:
             out.narrow(axis, 1, n - 1).add_(inner)
             out.narrow(axis, 0, n - 1).sub_(inner)
         return out
+
+
+def _fused() -> ModuleType:
+    """The kernels, on as many threads as torch. Where both run on OpenMP, numba's start would make its number torch's."""
+    import numba
+
+    from . import tv_kernels
+
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return tv_kernels

@@ -16,17 +16,13 @@ __all__ = ["open_folder", "seconds_of", "threads"]
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """So many in torch and in numba, for a while: where both run on OpenMP, numba's count would become torch's."""
-    import numba
-
-    before = numba.get_num_threads(), torch.get_num_threads()
-    numba.set_num_threads(min(count, before[0]))
+    """So many in torch, for a while; total variation follows it."""
+    before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
         yield
     finally:
-        numba.set_num_threads(before[0])
-        torch.set_num_threads(before[1])
+        torch.set_num_threads(before)
 
 
 def seconds_of(minutes: float) -> int:
