@@ -95,7 +95,7 @@ class TotalVariation:
 
 
 def _fused() -> ModuleType:
-    """The kernels, on as many threads as torch. Where both run on OpenMP, numba's start would make its number torch's."""
+    """The kernels, on as many threads as torch: where both run on OpenMP, numba's start makes its number torch's."""
     import numba
 
     from . import tv_kernels
