@@ -39,7 +39,7 @@ class Problem(NamedTuple):
 
 
 PROBLEMS = {
-    "152² × 51": Problem(152, 51, 96.0, 20.0, 4, 84),  # a pillar measured at HXN
+    "152² × 51": Problem(152, 51, 96.0, 20.0, 16, 84),  # a pillar measured at HXN
     "404² × 78": Problem(404, 78, 101.0, 25.0, 4, 16),  # a slab measured at HXN
 }
 OURS = {
@@ -47,6 +47,7 @@ OURS = {
     "napari-pfitre, looking for displacements": {"align": True},
 }
 ORIGINAL = "the original's algorithm"
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}  #: of threads, as the command line has it
 
 
 def main() -> None:
@@ -99,7 +100,7 @@ def compared(name: str, threads: int, rounds: int, turns: int) -> dict[str, dict
 
 def child(problem: str, contestant: str, slices: int, threads: int, rounds: int) -> dict[str, Any]:
     count = str(threads)
-    alone = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OMP_WAIT_POLICY": "PASSIVE"}
+    alone = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **WAITING}
     words = ["--threads", count, "--rounds", str(rounds), "--child", problem, contestant, str(slices)]
     done = subprocess.run([sys.executable, __file__, *words], env=alone, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])

@@ -18,7 +18,7 @@ import copy
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.fft
@@ -295,9 +295,14 @@ def _on_cores(function: Callable[[np.ndarray, np.ndarray], None], x: torch.Tenso
     if threads == 1:
         some(x, out)
     else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some, x.tensor_split(threads), out.tensor_split(threads)))
+        list(_pool(threads).map(some, x.tensor_split(threads), out.tensor_split(threads)))
     return out
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Kept: to start threads takes longer than to convolve a few small slices."""
+    return ThreadPoolExecutor(threads)
 
 
 def _in_batches(function: Callable, data: torch.Tensor, batch: int) -> torch.Tensor:
