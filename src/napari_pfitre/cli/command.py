@@ -121,8 +121,8 @@ def main() -> None:
     """The console script."""
     from . import cli
 
-    # Threads that wait look again for some microseconds, then sleep. Asleep at once, two are no faster than one on small
-    # slices in a network; awake all the time, they are far slower where others work. Read once, by the OpenMP of torch
+    # Threads that wait look again for some microseconds, then sleep. Asleep at once, two are no faster than one on
+    # small slices; awake all the time, they are far slower where others work. Read once, by the OpenMP of torch
     # and numba, so it has to stand in the environment before they are loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
