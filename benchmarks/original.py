@@ -8,8 +8,8 @@ after each round, the gradients that it recorded. Ours is the recipe, in as many
 weights are random, since time does not depend on them. Networks run in float32 there, in bfloat16 here if the processor
 has it.
 
-Every contestant is a process of its own, in turns. Memory is the process's peak, everything included: the original's
-with one slice; ours with one as well, with those it is timed on, and with a whole stack, all slices at once.
+Every contestant is a process of its own, in turns. Memory is the process's peak, everything included. The original has
+one slice at a time; ours has one, some, and a whole stack, all slices at once.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ class Problem(NamedTuple):
     angles: int
     missing: float  #: degrees
     rho: float  #: of the original, absolute
-    slices: int  #: that ours takes at once; the original takes one, and its time is for one
-    tall: int  #: slices of a whole stack, for the memory
+    slices: tuple[int, ...]  #: that ours takes at once; the original takes one
 
 
 PROBLEMS = {
-    "152² × 51": Problem(152, 51, 96.0, 20.0, 16, 84),  # a pillar measured at HXN
-    "404² × 78": Problem(404, 78, 101.0, 25.0, 4, 16),  # a slab measured at HXN
+    "152² × 51": Problem(152, 51, 96.0, 20.0, (1, 16, 84)),  # a pillar measured at HXN
+    "404² × 78": Problem(404, 78, 101.0, 25.0, (1, 4, 16)),  # a slab measured at HXN
 }
 OURS = {
     "napari-pfitre": {"align": False},
@@ -65,37 +64,27 @@ def main() -> None:
         return
     print(f"{given.rounds} rounds, {given.threads} thread(s), best of {given.turns}\n")
     print(
-        "| problem | contestant | s a slice | times ours | CPU s a slice | memory, MB (slices at once) |\n"
-        + "|---|---|---|---|---|---|"
+        "| problem | contestant | slices at once | s a slice | times | CPU s a slice | times | MB |\n"
+        + "|---|---|---|---|---|---|---|---|"
     )
     found = {}
     for name in [given.only] if given.only else PROBLEMS:
         found[name] = compared(name, given.threads, given.rounds, given.turns)
-        ours = found[name]["napari-pfitre"]["seconds"]
-        for contestant, best in found[name].items():
-            memory = ", ".join(f"{peak:.0f} ({slices})" for slices, peak in best["peaks"].items())
-            numbers = f"{best['seconds']:.3g} | {best['seconds'] / ours:.1f} | {best['cpu']:.3g}"
-            print(f"| {name} | {contestant} | {numbers} | {memory} |", flush=True)
+        theirs = found[name][0]
+        for best in found[name]:
+            ratios = {key: theirs[key] / best[key] for key in ("seconds", "cpu")}
+            numbers = " | ".join(f"{best[key]:.3g} | {ratio:.1f}" for key, ratio in ratios.items())
+            print(f"| {name} | {best['contestant']} | {best['slices']} | {numbers} | {best['peak']:.0f} |", flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def compared(name: str, threads: int, rounds: int, turns: int) -> dict[str, dict[str, Any]]:
-    """Of each contestant the least time of its turns, and the memory by the slices that it has at once."""
+def compared(name: str, threads: int, rounds: int, turns: int) -> list[dict[str, Any]]:
+    """Of each contestant, and each number of slices at once, the run that took least; the original's first."""
     problem = PROBLEMS[name]
-    runs: dict[str, list[dict[str, Any]]] = {ORIGINAL: []} | {ours: [] for ours in OURS}
-    for _ in range(turns):
-        for contestant, done in runs.items():
-            slices = 1 if contestant == ORIGINAL else problem.slices
-            done.append(child(name, contestant, slices, threads, rounds))
-    best = {contestant: min(done, key=lambda run: run["seconds"]) for contestant, done in runs.items()}
-    for contestant, run in best.items():
-        run["peaks"] = {run["slices"]: run["peak"]}
-        if contestant != ORIGINAL:
-            alone = child(name, contestant, 1, threads, rounds)["peak"]
-            tall = child(name, contestant, problem.tall, threads, min(rounds, 2))["peak"]
-            run["peaks"] = {1: alone, **run["peaks"], problem.tall: tall}
-    return best
+    contestants = [(ORIGINAL, 1), *((ours, slices) for ours in OURS for slices in problem.slices)]
+    runs = [[child(name, *contestant, threads, rounds) for contestant in contestants] for _ in range(turns)]
+    return [min(done, key=lambda run: run["seconds"]) for done in zip(*runs, strict=True)]
 
 
 def child(problem: str, contestant: str, slices: int, threads: int, rounds: int) -> dict[str, Any]:
@@ -106,7 +95,7 @@ def child(problem: str, contestant: str, slices: int, threads: int, rounds: int)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measured(problem: Problem, contestant: str, slices: int, threads: int, rounds: int) -> dict[str, float]:
+def measured(problem: Problem, contestant: str, slices: int, threads: int, rounds: int) -> dict[str, Any]:
     """In a process of its own: seconds and CPU seconds a slice, peak memory in MB."""
     import torch
 
@@ -121,7 +110,14 @@ def measured(problem: Problem, contestant: str, slices: int, threads: int, round
         began, cpu = time.perf_counter(), time.process_time()
         figures = work()
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return {"seconds": seconds / slices, "cpu": cpu / slices, "peak": peak(), "slices": slices, **figures}
+    return {
+        "seconds": seconds / slices,
+        "cpu": cpu / slices,
+        "peak": peak(),
+        "slices": slices,
+        "contestant": contestant,
+        **figures,
+    }
 
 
 def peak() -> float:
