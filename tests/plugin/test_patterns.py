@@ -1,6 +1,8 @@
 """Diffraction patterns in napari: dropped, masked by hand, prepared, inverted, saved, opened again."""
 
 from __future__ import annotations
+import threading
+
 
 import h5py
 import numpy as np
@@ -35,11 +37,16 @@ def pattern_file(tmp_path):
     return path
 
 
+GO_ON = threading.Event()  #: cleared, a run waits: or it could be over before it is stopped
+GO_ON.set()
+
+
 def fake_phasing(scan: CdiScan, options, device: str):
     """Ten steps, each with a preview; then a crystal with everything that a real run gives."""
     data = np.zeros(scan.shape, np.float32)
     stop = False
     for step in range(1, 11):
+        GO_ON.wait(60)
         data = data.copy()
         data[8:13, 9:16, 10:19] = step / 10
         stop = yield Progress(step, 10, "phasing", None, 1 / step, Preview(0, data))
@@ -173,8 +180,10 @@ def test_inverted_saved_and_opened_again(invert, done, tmp_path):
 
 def test_stopped_early_it_keeps_what_there_is(invert, done, qtbot):
     viewer, widget = invert
+    GO_ON.clear()
     widget.start()
     widget.stop_run()
+    GO_ON.set()
     done(widget)
     assert any(layer.name.endswith("stopped early") for layer in viewer.layers)
 
