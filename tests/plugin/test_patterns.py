@@ -1,8 +1,8 @@
 """Diffraction patterns in napari: dropped, masked by hand, prepared, inverted, saved, opened again."""
 
 from __future__ import annotations
-import threading
 
+import threading
 
 import h5py
 import numpy as np
