@@ -18,9 +18,9 @@ import numpy as np
 
 from napari_pfitre import finish, read_scan
 from napari_pfitre.networks import load_network
-from napari_pfitre.priors import NetworkPrior, TotalVariation
+from napari_pfitre.priors import NetworkPrior
 from napari_pfitre.recipes import PFITRE, held_out
-from napari_pfitre.recipes.engine import engine
+from napari_pfitre.recipes.engine import engine, smoothness
 from napari_pfitre.recipes.geometry import line_integrals, projector, sinograms
 from napari_pfitre.recipes.pfitre import PfitreOptions, scale_and_noise
 from napari_pfitre.solvers import fista, last
@@ -85,7 +85,7 @@ def trial(scan, net, rows: slice, first: int, shifts: np.ndarray) -> dict[str, f
     end = last(engine(given, data, prior, noise, rounds=usual.rounds, rho=usual.rho))
     rivals = []
     for factor in FACTORS:
-        smooth = TotalVariation(factor * noise * given.diagonal() ** 0.5, dimensions=3, non_negative=True)
+        smooth = smoothness(given, noise, factor)
         rivals.append(asked.missed(last(fista(given, data, smooth, iterations=held_out.ITERATIONS)).x))
     return {
         "PFITRE": asked.missed_between(end.x, end.z), "FISTA-TV": rivals[FACTORS.index(1.0)],

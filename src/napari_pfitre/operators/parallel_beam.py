@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
@@ -303,6 +304,10 @@ def _on_cores(function: Callable[[np.ndarray, np.ndarray], None], x: torch.Tenso
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Kept: to start threads takes longer than to convolve a few small slices."""
     return ThreadPoolExecutor(threads)
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads, and would wait for them
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _in_batches(function: Callable, data: torch.Tensor, batch: int) -> torch.Tensor:

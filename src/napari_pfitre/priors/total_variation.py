@@ -55,7 +55,8 @@ class TotalVariation:
         dual = self._kept(v)
         if v.device.type == "cpu":
             x = torch.empty_like(v)
-            kernel = _fused().prox_2d if self.dimensions == 2 else _fused().prox_3d
+            kernels = _fused()
+            kernel = kernels.prox_2d if self.dimensions == 2 else kernels.prox_3d
             kernel(v.contiguous().numpy(), dual.numpy(), tau, self.inner, self.non_negative, x.numpy())
             return x
         return self.prox_by_torch(v, tau)
