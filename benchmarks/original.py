@@ -56,11 +56,12 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=2, help="of which the best counts")
     parser.add_argument("--only", choices=PROBLEMS, help="one of the problems")
     parser.add_argument("--json", type=Path, help="every single figure")
-    parser.add_argument("--child", nargs=3, metavar=("PROBLEM", "CONTESTANT", "SLICES"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        problem, contestant, slices = given.child
-        print(json.dumps(measured(PROBLEMS[problem], contestant, int(slices), given.threads, given.rounds)))
+        problem, contestant, slices, weights = given.child
+        work = (PROBLEMS[problem], contestant, int(slices), Path(weights))
+        print(json.dumps(measured(*work, given.threads, given.rounds)))
         return
     print(f"{given.rounds} rounds, {given.threads} thread(s), best of {given.turns}\n")
     print(
@@ -83,19 +84,36 @@ def compared(name: str, threads: int, rounds: int, turns: int) -> list[dict[str,
     """Of each contestant, and each number of slices at once, the run that took least; the original's first."""
     problem = PROBLEMS[name]
     contestants = [(ORIGINAL, 1), *((ours, slices) for ours in OURS for slices in problem.slices)]
-    runs = [[child(name, *contestant, threads, rounds) for contestant in contestants] for _ in range(turns)]
+    with tempfile.TemporaryDirectory() as folder:
+        weights = untrained(Path(folder))
+
+        def turn() -> list[dict[str, Any]]:
+            return [child(name, *contestant, weights, threads, rounds) for contestant in contestants]
+
+        runs = [turn() for _ in range(turns)]
     return [min(done, key=lambda run: run["seconds"]) for done in zip(*runs, strict=True)]
 
 
-def child(problem: str, contestant: str, slices: int, threads: int, rounds: int) -> dict[str, Any]:
+def untrained(folder: Path) -> Path:
+    """A network of the size that ships, in a file, as weights are."""
+    from napari_pfitre.networks import Card, SlabNet, save_network
+
+    net, path = SlabNet(), folder / "untrained.safetensors"
+    save_network(net, path, Card("untrained", "slab-net", net.config))
+    return path
+
+
+def child(problem: str, contestant: str, slices: int, weights: Path, threads: int, rounds: int) -> dict[str, Any]:
     count = str(threads)
     alone = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, **WAITING}
-    words = ["--threads", count, "--rounds", str(rounds), "--child", problem, contestant, str(slices)]
+    words = ["--threads", count, "--rounds", str(rounds), "--child", problem, contestant, str(slices), str(weights)]
     done = subprocess.run([sys.executable, __file__, *words], env=alone, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measured(problem: Problem, contestant: str, slices: int, threads: int, rounds: int) -> dict[str, Any]:
+def measured(
+    problem: Problem, contestant: str, slices: int, weights: Path, threads: int, rounds: int
+) -> dict[str, Any]:
     """In a process of its own: seconds and CPU seconds a slice, peak memory in MB."""
     import torch
 
@@ -104,12 +122,10 @@ def measured(problem: Problem, contestant: str, slices: int, threads: int, round
     torch.set_num_threads(threads)
     options = SimulateOptions(size=problem.size, slices=slices, angles=problem.angles, missing=problem.missing)
     scan = simulate(options).scan
-    with tempfile.TemporaryDirectory() as folder:
-        prepare = original if contestant == ORIGINAL else ours
-        work = prepare(scan, problem, rounds, OURS.get(contestant, {}), Path(folder))
-        began, cpu = time.perf_counter(), time.process_time()
-        figures = work()
-        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    work = original(scan, problem, rounds) if contestant == ORIGINAL else ours(scan, rounds, weights, OURS[contestant])
+    began, cpu = time.perf_counter(), time.process_time()
+    figures = work()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     return {
         "seconds": seconds / slices,
         "cpu": cpu / slices,
@@ -126,16 +142,13 @@ def peak() -> float:
     return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def ours(scan, problem: Problem, rounds: int, chosen: dict[str, Any], folder: Path):
-    """The recipe, with a network of the size that ships."""
+def ours(scan, rounds: int, weights: Path, chosen: dict[str, Any]):
+    """The recipe."""
     from napari_pfitre import finish
-    from napari_pfitre.networks import Card, SlabNet, save_network
     from napari_pfitre.recipes import PFITRE
     from napari_pfitre.recipes.pfitre import PfitreOptions
 
-    net = SlabNet()
-    save_network(net, folder / "random.safetensors", Card("random", "slab-net", net.config))
-    options = PfitreOptions(weights=folder / "random.safetensors", rounds=rounds, tolerance=0.0, check=False, **chosen)
+    options = PfitreOptions(weights=weights, rounds=rounds, tolerance=0.0, check=False, **chosen)
     # What is compiled when it is first called is compiled now; a second start finds it on disk.
     first = scan.replace(projections=scan.projections[:, :1])
     finish(PFITRE.run(first, dataclasses.replace(options, rounds=1), device="cpu"))
@@ -147,7 +160,7 @@ def ours(scan, problem: Problem, rounds: int, chosen: dict[str, Any], folder: Pa
     return work
 
 
-def original(scan, problem: Problem, rounds: int, chosen: dict[str, Any], folder: Path):
+def original(scan, problem: Problem, rounds: int):
     """The loop of the paper on one slice."""
     import astra
     import torch

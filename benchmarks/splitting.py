@@ -70,7 +70,7 @@ def range_and_null(A, y, prior, rho, rounds, z):
 
 def joined(x, z, prior):
     """x where a projection measured, z where none did."""
-    return (x + unmeasured_part(z - x, prior.mask(x))).clamp(min=0)
+    return (x + unmeasured_part(z - x, prior.known(x)[0])).clamp(min=0)
 
 
 def main(weights: str, size: int = 128, circuits: int = 6) -> None:

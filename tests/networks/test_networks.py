@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_pfitre.networks import PaperNet, SlabNet, load_network
+from napari_pfitre.networks.slab_net import asinh
 
 
 def inputs(n_y, n_x, batch=2, seed=0):
@@ -90,6 +91,11 @@ def test_it_sees_all_of_a_slice():
     slab.requires_grad_()
     net(slab, hidden, told)[0, 0, 128, 128].backward()
     assert slab.grad[0, :, 128, 8].abs().max() > 0
+
+
+def test_inputs_are_compressed_as_torch_does_it():
+    x = torch.cat([torch.linspace(-50, 50, 1001), torch.logspace(-12, 10, 101), torch.tensor([-0.0])])
+    torch.testing.assert_close(asinh(x), torch.asinh(x.double()).float(), rtol=3e-7, atol=0)
 
 
 @pytest.mark.parametrize("strength", [1, 30])

@@ -44,13 +44,19 @@ class DenseBlock(nn.Module):
         scale, shift = self.modulate(told).tanh()[:, :, None, None].chunk(2, dim=1)
         features = torch.addcmul(shift, normalised(x), 1 + scale)
         for convolution in self.convolutions:
-            features = torch.cat([features, F.silu(convolution(features))], dim=1)
-        return x + self.fuse(features)
+            features = torch.cat([features, F.silu(convolution(features), inplace=True)], dim=1)
+        return self.fuse(features).add_(x)
 
 
 def normalised(x: torch.Tensor) -> torch.Tensor:
     """Each pixel over its features, never over pixels: what one slice shows must not change another."""
-    return x * (x.square().mean(dim=1, keepdim=True) + _TINY).rsqrt()
+    return x * ((x * x).sum(dim=1, keepdim=True) / x.shape[1] + _TINY).rsqrt()  # mean would go by way of float32
+
+
+def asinh(x: torch.Tensor) -> torch.Tensor:
+    """As `torch.asinh`, which takes numbers one by one on a CPU: ten times faster. At 0 its gradient is 0."""
+    size, square = x.abs(), x.square()
+    return (size + square / (1 + (1 + square).sqrt())).log1p().copysign(x)
 
 
 class Level(nn.Module):
@@ -63,7 +69,7 @@ class Level(nn.Module):
 
     def forward(self, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         if self.convolution is not None:
-            return x + F.silu(self.convolution(normalised(x)))
+            return F.silu(self.convolution(normalised(x)), inplace=True).add_(x)
         for block in self.blocks:
             x = block(x, told)
         return x
@@ -134,15 +140,15 @@ class SlabNet(nn.Module):
         n_y, n_x = slab.shape[-2:]
         step = 2 ** len(self.down)
         # A hot spot a dozen times brighter than all else must not drown the features it passes through.
-        inputs = torch.asinh(torch.cat([slab, unmeasured], dim=1))
+        inputs = asinh(torch.cat([slab, unmeasured], dim=1))
         inputs = F.pad(inputs, (0, -n_x % step, 0, -n_y % step), mode="replicate")
         told = self.condition(condition)
-        x = F.silu(self.enter(inputs.contiguous(memory_format=torch.channels_last)))
+        x = F.silu(self.enter(inputs.contiguous(memory_format=torch.channels_last)), inplace=True)
         passed = []
         for down, level in zip(self.down, self.descent, strict=True):
             passed.append(x)
             x = level(down(x), told)
         for up, level in zip(self.up, self.ascent, strict=True):
-            x = level(passed.pop() + up(x), told)
+            x = level(up(x).add_(passed.pop()), told)
         middle = slab[:, self.slices // 2, None]
         return middle + self.leave(x)[..., :n_y, :n_x].to(middle.dtype)

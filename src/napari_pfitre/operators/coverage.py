@@ -63,12 +63,11 @@ def share_unmeasured(x: torch.Tensor, mask: torch.Tensor, faint: float) -> torch
 def angular_coverage(angles: np.ndarray) -> np.ndarray:
     """The share of each 5° of the half turn that the angles stand for, (bin,), 0 to 1."""
     edges = np.linspace(0, np.pi, N_BINS + 1)
-    covered = np.zeros(N_BINS)
-    for angle, share in zip(np.asarray(angles, dtype=float) % np.pi, angular_weights(angles), strict=True):
-        for turn in (-np.pi, 0.0, np.pi):
-            low, high = angle + turn - share / 2, angle + turn + share / 2
-            covered += np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
-    return np.clip(covered * N_BINS / np.pi, 0, 1).astype(np.float32)
+    turns = np.array([-np.pi, 0.0, np.pi])
+    middle = (np.asarray(angles, dtype=float) % np.pi)[:, None, None] + turns[:, None]  # (angle, turn, 1)
+    half = angular_weights(angles)[:, None, None] / 2
+    covered = np.clip(np.minimum(edges[1:], middle + half) - np.maximum(edges[:-1], middle - half), 0, None)
+    return np.clip(covered.sum(axis=(0, 1)) * N_BINS / np.pi, 0, 1).astype(np.float32)
 
 
 def sampling(angles: np.ndarray, n_columns: int) -> float:

@@ -104,7 +104,7 @@ class ParallelBeam:
         if not self.is_convolution:
             return self.adjoint(self.weigh(self(x)))
         slices = x.reshape(-1, *self.domain_shape)
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and len(slices) >= torch.get_num_threads():
             return self._convolve_on_cores(slices).view(x.shape)
         return _in_batches(self._convolve, slices, len(slices)).view(x.shape)
 
@@ -223,7 +223,7 @@ class ParallelBeam:
         return torch.fft.irfft(torch.fft.ifft(spectrum, dim=-2)[..., :ny, :], n=px)[..., :nx]
 
     def _convolve_on_cores(self, x: torch.Tensor) -> torch.Tensor:
-        """The same slice by slice, each on one core and in its cache."""
+        """The same slice by slice, each on one core and in its cache; for no fewer slices than cores."""
         (ny, nx), (py, px) = self.domain_shape, self._padded_shape
         kernel = self._kernel_spectrum.numpy()
 

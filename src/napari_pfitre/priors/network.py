@@ -54,7 +54,8 @@ class NetworkPrior:
         self.slices: Any = net.slices
         self.turned = orientation(self.angles) if getattr(net, "oriented", False) else Orientation()
         self._mask: torch.Tensor | None = None
-        self._mask_of: tuple = ()
+        self._told: torch.Tensor | None = None
+        self._known_of: tuple = ()  #: the kind of stack that mask and condition are of
 
     def __call__(self, x: torch.Tensor) -> float:
         """Not known: such a prior has a proximal step and no value."""
@@ -65,8 +66,7 @@ class NetworkPrior:
         """The network's image of v (z, n_y, n_x), slice by slice, each in a slab of its neighbours."""
         if self.scale is None:
             self.scale = robust_scale(v)
-        told = condition(self.angles, v.shape[-1], self.noise, self.turned).to(v.device)
-        mask = self.mask(v)
+        mask, told = self.known(v)
         out = torch.empty_like(v)
         at_once = max(1, PIXELS_AT_ONCE.get(v.device.type, PIXELS_ELSEWHERE) // v[0].numel())
         start = 0
@@ -91,13 +91,14 @@ class NetworkPrior:
             image = self.net(slab, hidden, told.expand(len(rows), -1))[:, 0].float()
         return self.turned.back(image) * scale
 
-    def mask(self, v: torch.Tensor) -> torch.Tensor:
-        """The frequencies that no angle measured, for slices like those of v."""
+    def known(self, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """For slices like those of v: what frequencies no angle measured, and the condition; half turns keep both."""
         n_y, n_x = v.shape[-2:]
-        key = (n_y, n_x, v.device)
-        if self._mask is None or self._mask_of != key:
-            self._mask, self._mask_of = torch.as_tensor(unmeasured(self.angles, (n_y, n_x)), device=v.device), key
-        return self._mask
+        if self._mask is None or self._told is None or self._known_of != (n_y, n_x, v.device):
+            self._mask = torch.as_tensor(unmeasured(self.angles, (n_y, n_x)), device=v.device)
+            self._told = condition(self.angles, n_x, self.noise, self.turned).to(v.device)
+            self._known_of = (n_y, n_x, v.device)
+        return self._mask, self._told
 
 
 def slabs(v: torch.Tensor, rows: torch.Tensor, slices: int) -> torch.Tensor:

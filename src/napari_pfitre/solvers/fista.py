@@ -45,7 +45,7 @@ def fista(A, y: torch.Tensor, prior, *, iterations: int, step: float | None = No
     b, y_squared = A.adjoint(A.weigh(y)), _dot(y, A.weigh(y))
     step = 1 / A.norm() ** 2 if step is None else step
     for k, (x, normal_x) in enumerate(accelerated(A.normal, b, prior, iterations=iterations, step=step, x0=x0), 1):
-        misfit = max(_dot(x, normal_x - 2 * b) + y_squared, 0.0)
+        misfit = max(_dot(x, torch.sub(normal_x, b, alpha=2)) + y_squared, 0.0)
         yield Iterate(k, x, misfit / 2 + prior(x), math.sqrt(misfit / y_squared) if y_squared else 0.0)
 
 
@@ -53,13 +53,14 @@ def accelerated(
     normal: Callable[[torch.Tensor], torch.Tensor], b: torch.Tensor, prior, *, iterations: int, step: float,
     x0: torch.Tensor | None = None,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # fmt: skip
-    """The steps for ½⟨x, N x⟩ − ⟨b, x⟩ + g(x): x and N x of each."""
+    """The steps for ½⟨x, N x⟩ − ⟨b, x⟩ + g(x): x and N x of each; N x is written over when the next but one is made."""
     x = x_before = torch.zeros_like(b) if x0 is None else x0.to(b)
-    normal_x = normal_before = normal(x)
+    normal_x = normal(x)
+    normal_before = normal_x.clone()
     momentum, t = 0.0, 1.0
     for _ in range(iterations):
         z = torch.lerp(x_before, x, 1 + momentum)
-        gradient = torch.lerp(normal_before, normal_x, 1 + momentum).sub_(b)
+        gradient = normal_before.lerp_(normal_x, 1 + momentum).sub_(b)
         x_before, x = x, prior.prox(z.sub_(gradient, alpha=step), step)
         normal_before, normal_x = normal_x, normal(x)
         t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
