@@ -12,7 +12,7 @@ import torch
 from napari_pfitre import finish
 from napari_pfitre.errors import OptionError, WeightsError
 from napari_pfitre.networks import load_network
-from napari_pfitre.training import TrainOptions, checks, loop, train
+from napari_pfitre.training import TrainOptions, checks, learner, loop, train
 from napari_pfitre.training.keeping import read_checkpoint, write_checkpoint
 from napari_pfitre.training.loop import Training
 from napari_pfitre.training.pool import Batch
@@ -26,7 +26,7 @@ def small_checks(monkeypatch):
     monkeypatch.setattr(checks, "TV_WEIGHTS", (1.0,))
     monkeypatch.setattr(checks.HeldOut.__init__, "__kwdefaults__", None)
     monkeypatch.setattr(checks.HeldOut.__init__, "__defaults__", (1, 2))
-    monkeypatch.setattr(loop, "SHOW_EVERY", 0.0)
+    monkeypatch.setattr(learner, "SHOW_EVERY", 0.0)
     monkeypatch.setattr(loop.usual_figures, "__defaults__", (2,))
 
 
@@ -95,6 +95,7 @@ class OneBatch:
     """A pool that always has the same to learn."""
 
     cases = (None,)
+    index = 0
 
     def __init__(self):
         generator = torch.Generator().manual_seed(0)
@@ -112,16 +113,14 @@ class OneBatch:
 
 def test_it_learns():
     """Eighty steps on one batch of noisy blocks take a third off the loss; the average follows"""
-    training, pool = (
-        Training(dataclasses.replace(QUICK, width=8, minutes=1e3, rate=3e-3), torch.device("cpu")),
-        OneBatch(),
-    )
-    training.step = loop.WARM_UP
-    training.learn(pool)
+    training = Training(dataclasses.replace(QUICK, width=8, minutes=1e3, rate=3e-3), torch.device("cpu"))
+    training.pool = pool = OneBatch()
+    training.step = learner.WARM_UP
+    training.learn()
     first = training.loss
     for _ in range(80):
-        training.learn(pool)
-    assert training.losses[-1] < 0.65 * first
+        training.learn()
+    assert training.losses[-1][0] < 0.65 * first
     batch = pool.content
     with torch.no_grad():
         mended = training.average(batch.slab, batch.hidden, batch.told)

@@ -110,11 +110,10 @@ def fista_tv(noise: float) -> Engine:
     """FISTA-TV as its recipe runs it by default, for data with this noise in a bin."""
 
     def solve(A: ParallelBeam, y: torch.Tensor) -> Iterator[Any]:
-        from ..priors import TotalVariation
         from ..solvers import fista
+        from .engine import smoothness
 
-        prior = TotalVariation(noise * math.sqrt(A.diagonal()), dimensions=3, non_negative=True)
-        return fista(A, y, prior, iterations=ITERATIONS)
+        return fista(A, y, smoothness(A, noise), iterations=ITERATIONS)
 
     return solve
 

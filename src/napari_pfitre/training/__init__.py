@@ -2,6 +2,7 @@
 
     pool.py      scenes on their way through the engine: what there is to learn from at any moment
     losses.py    what counts as good
+    learner.py   what PFITRE's training and CDI-NN's share: network, average, optimiser, clock
     loop.py      the training, a generator like a run: resumable, seeded, logged
     checks.py    how good it is on circuits that are never trained on
     keeping.py   checkpoints, and the weights that come out

@@ -20,7 +20,6 @@ from ..errors import WeightsError
 __all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "log_line", "read_checkpoint", "write_checkpoint"]
 
 CHECKPOINT, LOG, WEIGHTS = "checkpoint.pt", "log.csv", "pfitre.safetensors"
-_COLUMNS = ("step", "minutes", "loss", "rate", "one_pass", "loop_x", "loop_z", "loop", "fista_tv")
 
 
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
@@ -52,7 +51,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def log_line(folder: Path, columns: Sequence[str] = _COLUMNS, **values: float) -> None:
+def log_line(folder: Path, columns: Sequence[str], **values: float) -> None:
     """Add a line to the log; what is not given stays empty."""
     path = folder / LOG
     new = not path.exists()

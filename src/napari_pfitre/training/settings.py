@@ -11,15 +11,21 @@ __all__ = ["TUNING", "TrainOptions"]
 
 _ADVANCED = {"advanced": True}
 
+# What every training is asked.
+Minutes = Annotated[
+    float, {"min": 0.01, "max": 1e6, "tooltip": "How long to train, what was done before a --resume included; the "
+            "learning rate falls to nothing over this time", "unit": "min"},
+]  # fmt: skip
+Rate = Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}]
+Threads = Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}]
+SaveEvery = Annotated[float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED]
+
 
 @dataclass(frozen=True)
 class TrainOptions:
     """Training of PFITRE's network on simulated scans, inside the loop that will use it."""
 
-    minutes: Annotated[
-        float, {"min": 0.01, "max": 1e6, "tooltip": "How long to train, what was done before a --resume included; "
-                "the learning rate falls to nothing over this time", "unit": "min"},
-    ] = 240.0  # fmt: skip
+    minutes: Minutes = 240.0
     size: Annotated[
         int, {"min": 32, "max": 1024, "unit": "pixels", "tooltip": "Width of the narrowest scans"}
     ] = 96  # fmt: skip
@@ -30,10 +36,9 @@ class TrainOptions:
     batch: Annotated[
         int, {"min": 1, "max": 1024, "tooltip": "Slices in a step, of the narrowest scans; fewer of wider ones"}
     ] = 8
-    rate: Annotated[float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
-    ] = 1e-3  # fmt: skip
+    rate: Rate = 1e-3
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of scenes, weights and order"}] = 0
-    threads: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}] = 1
+    threads: Threads = 1
     workers: Annotated[
         int, {"min": 0, "max": 256, "tooltip": "Further processes that make scenes; with a GPU about one for each core"}
     ] = 0
@@ -54,9 +59,7 @@ class TrainOptions:
         int, {"min": 1, "max": 1000, "tooltip": "Steps until the volumes of one more scan come in; workers may need "
               "longer, and the training does not wait for them"} | _ADVANCED,
     ] = 1  # fmt: skip
-    save_every: Annotated[
-        float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED
-    ] = 3.0
+    save_every: SaveEvery = 3.0
     check_every: Annotated[
         float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checks on held-out circuits"}
         | _ADVANCED,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ...options import check
+from ..settings import Minutes, Rate, SaveEvery, Threads
 
 __all__ = ["CdiTrainOptions"]
 
@@ -16,16 +17,11 @@ _ADVANCED = {"advanced": True}
 class CdiTrainOptions:
     """Training of CDI-NN's network on simulated crystals, or its tuning on measured patterns."""
 
-    minutes: Annotated[
-        float, {"min": 0.01, "max": 1e6, "tooltip": "How long to train, what was done before a --resume included; "
-                "the learning rate falls to nothing over this time", "unit": "min"},
-    ] = 75.0  # fmt: skip
+    minutes: Minutes = 75.0
     batch: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Crystals in a step"}] = 8
-    rate: Annotated[
-        float, {"min": 1e-7, "max": 1.0, "label": "learning rate", "tooltip": "Of AdamW, at its highest"}
-    ] = 1e-3
+    rate: Rate = 1e-3
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of crystals, weights and order"}] = 0
-    threads: Annotated[int, {"min": 1, "max": 1024, "tooltip": "Processor cores to compute on"}] = 1
+    threads: Threads = 1
     modulus: Annotated[
         float, {"min": 0.0, "max": 100.0, "label": "modulus weight", "tooltip": "How much it counts that the answer "
                 "has the measured modulus, beside shape and phase being right"} | _ADVANCED,
@@ -35,9 +31,7 @@ class CdiTrainOptions:
                 "less than new ones"} | _ADVANCED,
     ] = 0.5  # fmt: skip
     memory: Annotated[int, {"min": 1, "max": 100000, "tooltip": "Earlier crystals that are kept"} | _ADVANCED] = 1024
-    save_every: Annotated[
-        float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checkpoints"} | _ADVANCED
-    ] = 3.0
+    save_every: SaveEvery = 3.0
     check_every: Annotated[
         float, {"min": 0.1, "max": 1e4, "unit": "min", "tooltip": "Time between checks on held-out crystals"}
         | _ADVANCED,

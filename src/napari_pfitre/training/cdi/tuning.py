@@ -108,6 +108,7 @@ class CdiTuning(CdiTraining):
     """A training whose loss is the modulus' misfit alone."""
 
     columns = ("step", "minutes", "loss", "rate")
+    parts = ()
     resume_hint = "name the weights it started from, or another folder"
 
     def __init__(self, options: CdiTrainOptions, device: torch.device, net: CrystalNet, card: Card,
@@ -125,13 +126,6 @@ class CdiTuning(CdiTraining):
             answer = self.net(amplitude, known)
         misfit = modulus_misfit(as_object(answer), amplitude, known).mean()
         return misfit, misfit
-
-    @property
-    def loss(self) -> float:
-        return sum(values[0] for values in self.losses) / max(len(self.losses), 1)
-
-    def figures(self) -> dict[str, float]:
-        return {"step": self.step, "minutes": self.seconds / 60, "loss": self.loss, "rate": self.rate}
 
     def text(self) -> str:
         return f"step {self.step}, misfit {self.loss or self.before:.4f} (before {self.before:.4f})"
