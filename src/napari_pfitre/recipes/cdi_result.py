@@ -6,7 +6,7 @@ import datetime
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 
@@ -23,12 +23,41 @@ if TYPE_CHECKING:
 
     from ..operators.far_field import FarField
 
-__all__ = ["NOISE_FILTER", "Clock", "Pattern", "object_volume", "pattern_of", "ready_pattern"]
+__all__ = [
+    "AS_GOOD",
+    "KEPT_OUT",
+    "NOISE_FILTER",
+    "Clock",
+    "KeptOut",
+    "LabFrame",
+    "NoiseFilter",
+    "Pattern",
+    "object_volume",
+    "pattern_of",
+    "ready_pattern",
+]
 
 SURFACE = 0.44  #: of the crystal's amplitude; half of it, but noise and strain make some voxels of its rim fainter
 NOISE_FILTER = 0.3  #: photons; nearest to the truth on crystals of other seeds than the benchmark's
 THEREABOUTS = 1.0  #: voxels (σ) over which photons are averaged to tell how many to expect in one
 FAINT = 0.1  #: of the crystal's amplitude; below it a phase says nothing
+KEPT_OUT = 0.02  #: of the voxels; enough to judge by, too few to be missed
+AS_GOOD = 1.15  #: times the best free chi²: starts that are averaged
+
+# What every phasing is asked.
+NoiseFilter = Annotated[
+    float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After the "
+            "refinement, frequencies count by n / (n + this), n the photons there: what was hardly measured is noise. "
+            "0 leaves all; counts that are no photons want a value in their unit."},
+]  # fmt: skip
+KeptOut = Annotated[
+    float, {"min": 0.0, "max": 0.2, "step": 0.01, "label": "Kept out", "unit": "of the voxels", "tooltip": "Not used, "
+            "to tell by them how well the object foretells what it was not fitted to."},
+]  # fmt: skip
+LabFrame = Annotated[
+    bool, {"label": "Laboratory frame", "tooltip": "Resample the crystal onto a cubic grid with the laboratory's axes; "
+           "needs the geometry of the scan."},
+]  # fmt: skip
 
 
 class Clock:

@@ -25,7 +25,18 @@ from ..options import check
 from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
-from .cdi_result import NOISE_FILTER, Clock, Pattern, object_volume, ready_pattern
+from .cdi_result import (
+    AS_GOOD,
+    KEPT_OUT,
+    NOISE_FILTER,
+    Clock,
+    KeptOut,
+    LabFrame,
+    NoiseFilter,
+    Pattern,
+    object_volume,
+    ready_pattern,
+)
 from .phase_retrieval import PhaseRetrievalOptions, phase_retrieval
 from .recipe import Recipe
 
@@ -43,7 +54,6 @@ SURE, POSSIBLE = 0.95, 0.1  #: of the network's shape: always in the support; ne
 AVERAGE = 30  #: last steps of RAAR that are averaged
 ENDING = 20  #: steps of ER after RAAR
 EVEN = 0.6  #: of those before, with the modulus held even; every other start goes without
-AS_GOOD = 1.15  #: times the best free chi²: starts that are averaged
 TIGHTER = 1.4  #: times the threshold, the support of these
 #: λ, μ, κ of the prior in each third of the refinement. Much at first: photons hardly tell what lies along a fault, and
 #: only a strong prior moves it. At the end phases may bend.
@@ -83,23 +93,13 @@ class CdiNnOptions:
                 "that the crystal is as dense everywhere, with sharp faces, and its phase smooth but for faults. 1 is "
                 "right for counted photons; 0 asks the data alone."},
     ] = 1.0  # fmt: skip
-    noise_filter: Annotated[
-        float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After "
-                "the refinement, frequencies count by n / (n + this), n the photons there: what was "
-                "hardly measured is noise. 0 leaves all; counts that are no photons want a value in their unit."},
-    ] = NOISE_FILTER  # fmt: skip
+    noise_filter: NoiseFilter = NOISE_FILTER
     support_threshold: Annotated[
         float, {"min": 0.05, "max": 0.8, "step": 0.05, "label": "Support threshold", "unit": "of the crystal's "
                 "amplitude", "tooltip": "Where the smoothed amplitude is above this the support is."},
     ] = 0.2  # fmt: skip
-    kept_out: Annotated[
-        float, {"min": 0.0, "max": 0.2, "step": 0.01, "label": "Kept out", "unit": "of the voxels",
-                "tooltip": "Not used, to tell by them how well the object foretells what it was not fitted to."},
-    ] = 0.02  # fmt: skip
-    lab_frame: Annotated[
-        bool, {"label": "Laboratory frame", "tooltip": "Resample the crystal onto a cubic grid with the laboratory's "
-               "axes; needs the geometry of the scan."},
-    ] = False  # fmt: skip
+    kept_out: KeptOut = KEPT_OUT
+    lab_frame: LabFrame = False
     compare: Annotated[
         bool, {"label": "Compare", "tooltip": "Afterwards, phase retrieval from random starts with as many steps: its "
                "figures stand beside these in the report."},

@@ -20,7 +20,18 @@ from ..options import check
 from ..preprocess.cdi_oversampling import oversampling
 from ..results import Preview, Progress, Run
 from ..scans import CdiScan
-from .cdi_result import NOISE_FILTER, Clock, Pattern, object_volume, ready_pattern
+from .cdi_result import (
+    AS_GOOD,
+    KEPT_OUT,
+    NOISE_FILTER,
+    Clock,
+    KeptOut,
+    LabFrame,
+    NoiseFilter,
+    Pattern,
+    object_volume,
+    ready_pattern,
+)
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -29,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["PHASE_RETRIEVAL", "PhaseRetrievalOptions", "phase_retrieval"]
 
 ROOM = 1.5  #: times the size told by the autocorrelation: the first support
-AS_GOOD = 1.15  #: times the best free chi²: starts that are averaged
 SHOWN = 20  #: steps between two previews
 
 
@@ -68,19 +78,9 @@ class PhaseRetrievalOptions:
         Literal["poisson", "amplitude"],
         {"label": "Likelihood", "tooltip": "Poisson for photons; amplitude for counts that are no single photons."},
     ] = "poisson"  # fmt: skip
-    noise_filter: Annotated[
-        float, {"min": 0.0, "max": 100.0, "step": 0.1, "label": "Noise filter", "unit": "photons", "tooltip": "After "
-                "the refinement, frequencies count by n / (n + this), n the photons there: what was hardly measured is "
-                "noise. 0 leaves all; counts that are no photons want a value in their unit."},
-    ] = NOISE_FILTER  # fmt: skip
-    kept_out: Annotated[
-        float, {"min": 0.0, "max": 0.2, "step": 0.01, "label": "Kept out", "unit": "of the voxels",
-                "tooltip": "Not used, to tell by them how well the object foretells what it was not fitted to."},
-    ] = 0.02  # fmt: skip
-    lab_frame: Annotated[
-        bool, {"label": "Laboratory frame", "tooltip": "Resample the crystal onto a cubic grid with the laboratory's "
-               "axes; needs the geometry of the scan."},
-    ] = False  # fmt: skip
+    noise_filter: NoiseFilter = NOISE_FILTER
+    kept_out: KeptOut = KEPT_OUT
+    lab_frame: LabFrame = False
     seed: Annotated[
         int, {"min": 0, "max": 2**31 - 1, "label": "Seed", "advanced": True, "tooltip": "Of the first start; others "
               "follow it."},
