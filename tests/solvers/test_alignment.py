@@ -10,7 +10,7 @@ from napari_pfitre.metrics import psnr
 from napari_pfitre.operators import ParallelBeam
 from napari_pfitre.priors import TotalVariation
 from napari_pfitre.solvers import half_quadratic
-from napari_pfitre.solvers.alignment import displacements, moved_rows, without_translation
+from napari_pfitre.solvers.alignment import displacements, moved_rows, noticeable, without_translation
 from napari_pfitre.twin import SimulateOptions, simulate
 
 ANGLES = np.deg2rad(np.arange(0, 120, 3.0))
@@ -73,6 +73,29 @@ def test_a_projection_without_anything_stays_where_it_is(volume):
     assert np.abs(found[7]).max() < 1e-6
 
 
+def test_an_empty_projection_among_displaced_ones(volume, shifts):
+    y, p = measured(volume, shifts), ParallelBeam(ANGLES, 48)(volume)
+    y[:, 7] = p[:, 7] = 0
+    found = displacements(y, p, ANGLES)
+    assert np.isfinite(found).all()
+    assert np.std(found[:, 1]) > 0.5 * np.std(shifts[:, 1])
+
+
+def test_rows_that_are_all_alike_tell_no_displacement(volume, shifts):
+    """Noise alone differs from row to row: what it says of rows is not believed, and columns are found as ever"""
+    A, shifts = ParallelBeam(ANGLES, 48), shifts * [0, 1]
+    bar = volume[10].expand_as(volume)
+    noise = torch.randn(len(volume), *A.range_shape, generator=torch.Generator().manual_seed(1))
+    believed = bar + 0.01 * torch.randn(bar.shape, generator=torch.Generator().manual_seed(2))
+    found = displacements(measured(bar, shifts) + 0.05 * noise, A(believed), ANGLES)
+    assert np.abs(found[:, 0]).max() < 0.02
+    assert np.std(found[:, 1] - shifts[:, 1]) < 0.25 * np.std(shifts[:, 1])
+
+
+def test_hardly_displaced_is_not_displaced(shifts):
+    np.testing.assert_array_equal(noticeable(shifts * [0.05, 1]), shifts * [0, 1])
+
+
 def test_moved_rows_undoes_whole_rows_exactly_within(volume):
     y = ParallelBeam(ANGLES, 48)(volume)
     rows = np.ones(len(ANGLES))
@@ -117,3 +140,13 @@ def test_a_jittered_scan_gains_by_alignment(jittered):
     assert quality(aligned.z) > quality(without.z) + 2
     true = without_translation(np.array(jittered.scan.metadata["simulation"]["shifts"]), jittered.scan.angles)
     assert np.std(aligned.shifts - true) < 0.35 * np.std(true)
+
+
+def test_an_aligned_scan_stays_as_it_is():
+    """To the last bit: what was not displaced is not worse for having been asked"""
+    made = simulate(
+        SimulateOptions(phantom="ellipsoids", size=64, slices=12, angles=90, missing=30, noise=0.005, seed=3)
+    )
+    without, aligned = reconstructed(made.scan, 0), reconstructed(made.scan, 4)
+    assert not aligned.shifts.any()
+    assert torch.equal(aligned.z, without.z)

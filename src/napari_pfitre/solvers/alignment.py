@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-__all__ = ["displacements", "moved_rows", "without_translation"]
+__all__ = ["displacements", "moved_rows", "noticeable", "without_translation"]
 
 LARGEST = 1.0  #: pixels in one go: the derivative says little about what lies farther
+SMALLEST = 0.05  #: pixels, rms: below it an image is no better for being aligned, and takes up its own errors
 ROWS_FOR_ROWS = 8  #: below it displacements along the rows cannot be told from the object
 PAD = 16  #: rows repeated beyond the ends before a stack is moved
 
@@ -35,10 +36,36 @@ def displacements(y: torch.Tensor, p: torch.Tensor, angles: np.ndarray) -> np.nd
     slopes = (along_rows, along_columns)
     normal = np.array([[_per_angle(a, b) for b in slopes] for a in slopes]).transpose(2, 0, 1)
     right = -np.array([_per_angle(a, error) for a in slopes]).T
-    # An empty projection has no say; and a little of the mean curvature keeps a faint one from running away.
+    # A little of the mean curvature keeps an empty projection from running away.
     ridge = 1e-3 * normal[:, [0, 1], [0, 1]].mean(0) + 1e-30
     found = np.linalg.solve(normal + np.diag(ridge), right[..., None])[..., 0]
-    return without_translation(np.clip(found, -LARGEST, LARGEST), angles)
+    noise = (_per_angle(error, error) - (found * right).sum(1)).clip(min=0) / error[:, 0].numel()
+    noise = np.maximum(noise, 1e-3 * noise.mean() + 1e-30)  # also of an empty projection
+    return without_translation(np.clip(_likely(found, normal, right, noise), -LARGEST, LARGEST), angles)
+
+
+def _likely(found: np.ndarray, normal: np.ndarray, right: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The likeliest displacements, given how much they seem to scatter (empirical Bayes), (angle, 2).
+
+    What is `found` scatters by the displacements and by noise. As much as it scatters beyond the noise is the prior's
+    variance; where that is nothing, nothing is moved: along the rows of an object that is the same in all of them.
+
+    Parameters
+    ----------
+    found
+        (angle, 2), without a prior: solutions of normal (angle, 2, 2) · δ = right (angle, 2).
+    noise
+        (angle,), variance of a bin's error, none of them 0.
+    """
+    sure = normal[:, [0, 1], [0, 1]] / noise[:, None]  # 1 / variance of what is found
+    beyond = (sure**2 * found**2 - sure).sum(0) / ((sure**2).sum(0) + 1e-30)
+    moves = beyond > 0
+    if not moves.any():
+        return np.zeros_like(found)
+    prior = noise[:, None, None] * np.diag(1 / np.where(moves, beyond, 1))
+    both = np.outer(moves, moves)
+    likely = np.linalg.solve(np.where(both, normal, np.eye(2)) + prior, (right * moves)[..., None])[..., 0]
+    return likely * moves
 
 
 def without_translation(shifts: np.ndarray, angles: np.ndarray) -> np.ndarray:
@@ -46,6 +73,11 @@ def without_translation(shifts: np.ndarray, angles: np.ndarray) -> np.ndarray:
     waves = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     explained, *_ = np.linalg.lstsq(waves, shifts[:, 1], rcond=None)
     return np.stack([shifts[:, 0] - shifts[:, 0].mean(), shifts[:, 1] - waves @ explained], axis=1)
+
+
+def noticeable(shifts: np.ndarray) -> np.ndarray:
+    """Shifts (angle, 2), nothing along rows or columns where they are no larger than a twentieth of a pixel."""
+    return np.where(np.sqrt(np.mean(shifts**2, axis=0)) > SMALLEST, shifts, 0.0)
 
 
 def moved_rows(y: torch.Tensor, rows: np.ndarray) -> torch.Tensor:

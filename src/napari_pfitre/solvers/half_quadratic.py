@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .alignment import displacements, moved_rows, without_translation
+from .alignment import displacements, moved_rows, noticeable, without_translation
 from .cg import conjugate_gradients
 from .fista import accelerated
 from .last import last
@@ -81,7 +81,7 @@ def half_quadratic(A, y: torch.Tensor, prior, *, rounds: int, rho: float = 1.0, 
         z_before, z = z, prior.prox(x, 1 / step_rho)
         if k <= align:
             found = displacements(y, A(z), A.angles)
-            shifts = found if shifts is None else without_translation(shifts + found, A.angles)
+            shifts = noticeable(found if shifts is None else without_translation(shifts + found, A.angles))
             A, y = still.displaced(still.shifts + shifts[:, 1]), moved_rows(measured, shifts[:, 0])
             b, y_squared = A.adjoint(A.weigh(y)), _dot(y, A.weigh(y))
         misfit = max(_dot(x, A.normal(x) - 2 * b) + y_squared, 0.0)
